@@ -1,0 +1,1 @@
+"""Bends: fixed, learned, gated, and bases."""

@@ -1,0 +1,1 @@
+"""Real data sets that installed packages ship, and generators."""

@@ -1,0 +1,1 @@
+"""Read a network back as linear functions."""

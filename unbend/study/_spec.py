@@ -1,0 +1,155 @@
+"""What a study is: a value that says the question, the arms, the data, the budget and the claims."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol, runtime_checkable
+
+from unbend._errors import ArgumentError, UnknownNameError
+
+Relation = Literal[">=", ">", "<=", "<"]
+
+
+@dataclass(frozen=True)
+class Steps:
+    """Budget: so many optimiser steps per cell."""
+
+    steps: int
+
+
+@dataclass(frozen=True)
+class Seconds:
+    """Budget: so many seconds of training per cell; evaluation is not counted."""
+
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Operations:
+    """Budget: so many counted operations of training per cell (matrix products and elementwise work alike)."""
+
+    operations: float
+
+
+Budget = Steps | Seconds | Operations
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One sentence with a direction and a margin, fixed before the run.
+
+    `Claim("golu is at least as accurate as gelu", "accuracy", "golu", ">=", "gelu", margin=0.005)` compares the
+    metric of arm `a` with that of arm `b`. `>` and `<` ask for a gain of at least `margin`; `>=` and `<=` ask for
+    no loss of more than `margin`. `data` restricts the claim to some of the study's data sets.
+    """
+
+    text: str
+    metric: str
+    a: str
+    relation: Relation
+    b: str
+    margin: float = 0.0
+    data: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Arm:
+    """A way to make the thing under test: a callable and the keyword values that are part of its identity."""
+
+    make: Callable[..., Any]
+    params: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+    def __call__(self, *args: Any, **more: Any) -> Any:
+        return self.make(*args, **{**self.params, **more})
+
+
+class Cell(Protocol):
+    """What a trial is handed: one arm, on one data set, with one seed, under one budget."""
+
+    @property
+    def arm(self) -> Arm: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def data(self) -> Any: ...
+    @property
+    def seed(self) -> int: ...
+    @property
+    def budget(self) -> Budget: ...
+    @property
+    def reference(self) -> Arm: ...
+    def log(self, step: int, **values: float) -> None: ...
+    def check_deadline(self) -> None: ...
+
+
+@runtime_checkable
+class Trial(Protocol):
+    """Run one cell and return its metrics. A shared building block such as `classify(...)`, or any function."""
+
+    def __call__(self, cell: Cell, /) -> Mapping[str, float]: ...
+
+
+@dataclass(frozen=True)
+class Metric:
+    """How to read one metric: which way is better, its unit, and whether it is a timing.
+
+    A timing differs from run to run on the same code: it goes into the timing table, and never into the part of the
+    report that must be byte-equal between runs. `worst` is what a failed or diverged cell counts as.
+    """
+
+    name: str
+    better: Literal["higher", "lower"] = "higher"
+    unit: str = ""
+    timing: bool = False
+    worst: float | None = None
+
+
+ACCURACY = Metric("accuracy", "higher", worst=0.0)
+
+
+@dataclass(frozen=True)
+class Study:
+    """One question, put to the test: arms x data x seeds -> cells -> claims -> report."""
+
+    name: str
+    question: str
+    data: Sequence[str]
+    arms: Mapping[str, Arm | Callable[..., Any]]
+    trial: Trial
+    budget: Budget
+    claims: Sequence[Claim]
+    metrics: Sequence[Metric] = (ACCURACY,)
+    seeds: int = 8
+    minutes: float = 5.0
+    paper: str | None = None
+    version: int = 1
+    reference: str | None = None
+    baselines: Sequence[str] = ()
+    notes: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.arms:
+            raise ArgumentError.of(f"study {self.name}: arms", dict(self.arms), "at least one arm")
+        object.__setattr__(
+            self, "arms", {name: arm if isinstance(arm, Arm) else Arm(arm) for name, arm in self.arms.items()}
+        )
+        for claim in self.claims:
+            for side in (claim.a, claim.b):
+                if side not in self.arms:
+                    raise UnknownNameError.of(f"arm in claim {claim.text!r}", side, self.arms)
+            if claim.metric not in {metric.name for metric in self.metrics}:
+                raise UnknownNameError.of(
+                    f"metric in claim {claim.text!r}", claim.metric, [m.name for m in self.metrics]
+                )
+            for name in claim.data or ():
+                if name not in self.data:
+                    raise UnknownNameError.of(f"data set in claim {claim.text!r}", name, self.data)
+            if claim.margin < 0:
+                raise ArgumentError.of(f"margin of claim {claim.text!r}", claim.margin, "a number >= 0")
+
+    def arm(self, name: str) -> Arm:
+        """The arm called `name`."""
+        if name not in self.arms:
+            raise UnknownNameError.of(f"arm of study {self.name}", name, self.arms)
+        found = self.arms[name]
+        assert isinstance(found, Arm)
+        return found

@@ -1,0 +1,1 @@
+"""Change a trained network, with an account of what was changed."""

@@ -1,0 +1,1 @@
+"""The contract suites, for our classes and for yours."""
