@@ -95,3 +95,28 @@ def definitions(path: Path) -> dict[str, tuple[str, str | None]]:
         arxiv = _ARXIV.search(references.group(1)) if references else None
         found[name] = (doc.strip().split("\n")[0], arxiv.group(1) if arxiv else None)
     return found
+
+
+@dataclass(frozen=True)
+class StudyFile:
+    """One study as its file declares it, known from the text alone."""
+
+    name: str
+    module: str
+    paper: str | None
+
+
+_STUDY = re.compile(r"^(\w+)(?:\s*:\s*\w+)?\s*=\s*Study\((.*?)^\)", re.MULTILINE | re.DOTALL)
+_FIELD = re.compile(r"^\s+(name|paper)=\"([^\"]+)\"", re.MULTILINE)
+
+
+@cache
+def study_files() -> dict[str, StudyFile]:
+    """Every `x = Study(name="...", ..., paper="...")` of the studies room, by study name."""
+    found: dict[str, StudyFile] = {}
+    for path in sorted((ROOT / "studies").glob("[a-z]*.py")):
+        for _, body in _STUDY.findall(path.read_text()):
+            declared = dict(_FIELD.findall(body))
+            name = declared["name"]
+            found[name] = StudyFile(name, f"unbend.studies.{path.stem}", declared.get("paper"))
+    return found
