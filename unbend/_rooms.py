@@ -120,3 +120,9 @@ def study_files() -> dict[str, StudyFile]:
             name = declared["name"]
             found[name] = StudyFile(name, f"unbend.studies.{path.stem}", declared.get("paper"))
     return found
+
+
+def room_summary(room: str) -> str:
+    """The first line of a room's docstring."""
+    init = ROOT / room / "__init__.py"
+    return (ast.get_docstring(ast.parse(init.read_text())) or "").split("\n")[0] if init.exists() else ""
