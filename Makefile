@@ -5,15 +5,15 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test test-slow test-vision lint types docs bench record clean
+.PHONY: demo test test-slow test-vision lint types docs bench clean
 .DEFAULT_GOAL := demo
 
 ## demo: install what is needed, put the lambda networks paper to the test on real digits, print verdicts and the report's path
 demo: $(VENV)/.demo
 	$(BIN)/unbend study lambda
 
-## test: lint, types, architecture, doctests, contracts, unit tests
-test: $(VENV)/.dev browser lint types
+## test: lint, types, docs, then architecture, doctests, contracts and unit tests
+test: $(VENV)/.dev browser lint types docs
 	$(BIN)/python -m pytest -n 2 -m "not slow and not vision"
 
 ## test-slow: the checks that take minutes
@@ -32,13 +32,12 @@ types: $(VENV)/.dev
 	$(BIN)/pyright
 
 ## docs: build the site strictly, from docstrings and recorded verdicts
-docs: $(VENV)/.docs
-	$(BIN)/python docs/_generate.py
+docs: $(VENV)/.dev
 	$(BIN)/mkdocs build --strict --quiet
 
 ## bench: time us against our peers, both sides in one run
-bench: $(VENV)/.bench
-	for script in benchmarks/[a-z]*.py; do $(BIN)/python $$script || exit 1; done
+bench: $(VENV)/.dev
+	for script in benchmarks/[a-z]*.py; do OMP_NUM_THREADS=2 $(BIN)/python $$script || exit 1; done
 
 .PHONY: browser
 browser:
@@ -55,8 +54,6 @@ $(VENV)/.demo: $(VENV)/bin/python pyproject.toml constraints.txt
 	touch $@
 $(VENV)/.dev: $(VENV)/bin/python pyproject.toml constraints.txt
 	$(PIP) -c constraints.txt -e '.[data,dev,text,cluster,bench,docs]'
-	touch $@
-$(VENV)/.docs $(VENV)/.bench: $(VENV)/.dev
 	touch $@
 .venv-vision/.ready: pyproject.toml
 	$(PYTHON) -m venv .venv-vision
