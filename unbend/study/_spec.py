@@ -108,7 +108,11 @@ ACCURACY = Metric("accuracy", "higher", worst=0.0)
 
 @dataclass(frozen=True)
 class Study:
-    """One question, put to the test: arms x data x seeds -> cells -> claims -> report."""
+    """One question, put to the test: arms x data x seeds -> cells -> claims -> report.
+
+    `overlap` is the ratio of test to training rows where the seeds are re-splits of one table: their results are not
+    independent, and the intervals are widened for it. It is 0 where each seed draws fresh randomness on fixed splits.
+    """
 
     name: str
     question: str
@@ -125,6 +129,7 @@ class Study:
     reference: str | None = None
     baselines: Sequence[str] = ()
     notes: str = ""
+    overlap: float = 0.0
 
     def __post_init__(self) -> None:
         if not self.arms:
@@ -132,6 +137,8 @@ class Study:
         object.__setattr__(
             self, "arms", {name: arm if isinstance(arm, Arm) else Arm(arm) for name, arm in self.arms.items()}
         )
+        if not 0 <= self.overlap < float("inf"):
+            raise ArgumentError.of(f"study {self.name}: overlap", self.overlap, "a finite number >= 0")
         for claim in self.claims:
             for side in (claim.a, claim.b):
                 if side not in self.arms:
