@@ -1,5 +1,6 @@
 """What a study is: a value that says the question, the arms, the data, the budget and the claims."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, runtime_checkable
@@ -101,6 +102,11 @@ class Metric:
     unit: str = ""
     timing: bool = False
     worst: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.worst is not None and not math.isfinite(self.worst):
+            remedy = "None stands for the worst value that any cell had."
+            raise ArgumentError.of(f"metric {self.name}: worst", self.worst, "a finite number or None", remedy)
 
 
 ACCURACY = Metric("accuracy", "higher", worst=0.0)
