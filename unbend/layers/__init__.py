@@ -1,0 +1,3 @@
+"""Other structured layers."""
+
+from unbend.layers._squeeze_excite import SqueezeExcite as SqueezeExcite
