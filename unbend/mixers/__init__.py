@@ -1,1 +1,6 @@
 """Token mixing in linear time."""
+
+from unbend.mixers._lambda import LambdaLayer as LambdaLayer
+from unbend.mixers._lambda import lambda_fn as lambda_fn
+from unbend.mixers._lambda_base import RelPosEmbedding as RelPosEmbedding
+from unbend.mixers._lambda_conv import LambdaConv as LambdaConv

@@ -1,0 +1,150 @@
+"""The lambda layer: a context read into linear functions that are applied to the queries."""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from unbend._contract import Example
+from unbend._errors import ArgumentError
+from unbend.mixers._lambda_base import (
+    KeyNorm,
+    LambdaMixer,
+    LambdaProjection,
+    Norm,
+    RelPosEmbedding,
+    grid,
+    normalise_keys,
+)
+
+
+def lambda_fn(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    e: Tensor | None = None,
+    *,
+    mask: Tensor | None = None,
+    key_norm: KeyNorm = "softmax",
+    content: bool = True,
+) -> Tensor:
+    """Apply the lambdas of a context to queries; the readable reference of `LambdaLayer`.
+
+    Formula:
+        kbar = softmax_m(k)
+        L_n = sum_m sum_u mask_nm (kbar_mu + e_nmu) v_mu^T
+        y_hn = L_n^T q_hn
+
+    Shape:
+        q: (b, h, n, k);  k: (b, m, k, u);  v: (b, m, v, u);  e: (n, m, k, u);  mask: (n, m), boolean;
+        y: (b, h, n, v).
+
+    Args:
+        q: queries, h of them at each of n positions.
+        k: keys, normalised here.
+        v: values.
+        e: position embeddings; None leaves the position lambdas out.
+        mask: which context each query sees; None shows it all. The keys are normalised before it applies.
+        key_norm: see `LambdaLayer`.
+        content: whether the content lambda counts.
+
+    References:
+        Bello (2021), LambdaNetworks: Modeling Long-Range Interactions Without Attention, arXiv:2102.08602.
+    """
+    seen = q.new_ones(q.shape[2], k.shape[1]) if mask is None else mask.to(q.dtype)
+    lambdas = q.new_zeros(())
+    if content:
+        lambdas = lambdas + torch.einsum("nm,bmku,bmvu->bnkv", seen, normalise_keys(k, key_norm), v)
+    if e is not None:
+        lambdas = lambdas + torch.einsum("nm,nmku,bmvu->bnkv", seen, e, v)
+    if key_norm == "softmax_both":
+        q = q.softmax(-1)
+    return torch.einsum("bhnk,bnkv->bhnv", q, lambdas)
+
+
+class LambdaLayer(LambdaMixer):
+    """Lambda layer over a whole grid, with relative positions.
+
+    Formula:
+        q = norm(x Wq), k = softmax_m(c Wk), v = norm(c Wv)
+        L_n = sum_m (k_m + e_nm) v_m^T, e_nm = table[m - n]
+        y_hn = L_n^T q_hn, heads side by side
+
+    Shape:
+        x: (b, dim, H, W), or (b, t, dim) when `size` is a length; y: the same with dim_out channels.
+
+    Args:
+        dim: channels in.
+        size: the grid, `(H, W)`, or a length for sequences.
+        dim_out: channels out, a multiple of `heads`; `dim` when None.
+        heads: queries at each position; all share the lambdas, so more heads make the layer cheaper.
+        key_dim: depth k of keys and queries.
+        intra_depth: how many keys and values a context position gives, u.
+        key_norm: "softmax" over positions, "l2" over the key's depth, "none", or "softmax_both": queries too.
+        norm: of queries and values: "batch", "layer" or "none".
+        content: whether the content lambda counts.
+        position: whether the position lambdas count; or the `RelPosEmbedding` to share with other layers.
+        device: where the parameters lie.
+        dtype: their type.
+
+    Behaviour:
+        Time n^2 k d / h for the position part, n k d / h for the content. Linear in the queries at a fixed context.
+        `padding` hides context positions from both parts; batch statistics in training still see them.
+
+    References:
+        Bello (2021), LambdaNetworks: Modeling Long-Range Interactions Without Attention, arXiv:2102.08602.
+
+    Examples:
+        >>> layer = LambdaLayer(12, (5, 7), heads=3, key_dim=4)
+        >>> layer(torch.randn(2, 12, 5, 7)).shape
+        torch.Size([2, 12, 5, 7])
+    """
+
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example({"dim": 12, "size": (5, 7), "heads": 3, "key_dim": 4}, (2, 12, 5, 7)),
+        Example({"dim": 6, "size": 11, "dim_out": 10, "heads": 2, "key_dim": 3, "intra_depth": 2}, (3, 11, 6)),
+    )
+
+    def __init__(
+        self,
+        dim: int,
+        size: int | Sequence[int],
+        dim_out: int | None = None,
+        *,
+        heads: int = 4,
+        key_dim: int = 16,
+        intra_depth: int = 1,
+        key_norm: KeyNorm = "softmax",
+        norm: Norm = "batch",
+        content: bool = True,
+        position: bool | RelPosEmbedding = True,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        super().__init__()
+        self.size = grid(size)
+        self.axes = len(self.size)
+        self.content = content
+        self.project = LambdaProjection(dim, dim_out, heads, key_dim, intra_depth, key_norm, norm, device, dtype)
+        self._shared = isinstance(position, RelPosEmbedding)
+        if position is True:
+            position = RelPosEmbedding(self.size, key_dim, intra_depth, device=device, dtype=dtype)
+        self.position = position or None
+        if not (content or position):
+            raise ArgumentError.of("content, position", "both left out", "at least one of them")
+
+    def position_lambdas(self, v: Tensor, size: tuple[int, ...]) -> Tensor | None:
+        if self.position is None:
+            return None
+        if size != self.size:
+            raise ArgumentError.of("x", f"a grid of {size}", f"{self.size}", "LambdaConv takes any size.")
+        return torch.einsum("nmku,bmvu->bnkv", self.position().to(v.dtype), v)
+
+    def position_outputs(self, q: Tensor, v: Tensor, size: tuple[int, ...]) -> Tensor | None:
+        lambdas = self.position_lambdas(v, size)
+        return None if lambdas is None else torch.einsum("bhnk,bnkv->bhnv", q, lambdas)
+
+    def extra_repr(self) -> str:
+        shared = self.position if self.position is not None and self._shared else self.position is not None
+        return f"{self.project.arguments(self.size)}, content={self.content}, position={shared!r}"

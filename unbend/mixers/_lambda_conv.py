@@ -1,0 +1,100 @@
+"""The lambda convolution: position lambdas of a local scope, content lambda of the whole map."""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from unbend._contract import Example
+from unbend._errors import ArgumentError
+from unbend.mixers._lambda_base import KeyNorm, LambdaMixer, LambdaProjection, Norm
+
+
+class LambdaConv(LambdaMixer):
+    """Lambda layer whose position lambdas read a local scope, at any size of map.
+
+    Formula:
+        L_n = sum_m kbar_m v_m^T + sum_{|o| <= r // 2} e_o v_{n+o}^T
+        y_hn = L_n^T q_hn, with zeros for values beyond the edge
+
+    Shape:
+        x: (b, dim, H, W), or (b, t, dim) when `scope` is `(r,)`; y: the same with dim_out channels.
+
+    Args:
+        dim: channels in.
+        scope: odd side r of the square scope; `(rH, rW)`, or `(r,)` for sequences.
+        dim_out: channels out, a multiple of `heads`; `dim` when None.
+        heads: queries at each position.
+        key_dim: depth k of keys and queries.
+        intra_depth: u; the paper pairs u = 4 with a scope of 7.
+        key_norm: see `LambdaLayer`.
+        norm: see `LambdaLayer`.
+        content: whether the content lambda counts.
+        pos_bias: whether a learned `(k,)` is added to every position lambda; the paper has none, some ports do.
+        device: where the parameters lie.
+        dtype: their type.
+
+    Behaviour:
+        Time n r^2 k d / h. Translation equivariant away from the edges when the content is left out.
+
+    References:
+        Bello (2021), LambdaNetworks: Modeling Long-Range Interactions Without Attention, arXiv:2102.08602.
+
+    Examples:
+        >>> layer = LambdaConv(12, scope=3, heads=3, key_dim=4)
+        >>> layer(torch.randn(2, 12, 5, 7)).shape
+        torch.Size([2, 12, 5, 7])
+    """
+
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example({"dim": 12, "scope": 3, "heads": 3, "key_dim": 4}, (2, 12, 5, 7)),
+        Example({"dim": 6, "scope": (5,), "dim_out": 10, "heads": 2, "key_dim": 3, "intra_depth": 2}, (3, 11, 6)),
+    )
+
+    def __init__(
+        self,
+        dim: int,
+        scope: int | Sequence[int] = 23,
+        dim_out: int | None = None,
+        *,
+        heads: int = 4,
+        key_dim: int = 16,
+        intra_depth: int = 1,
+        key_norm: KeyNorm = "softmax",
+        norm: Norm = "batch",
+        content: bool = True,
+        pos_bias: bool = False,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        super().__init__()
+        self.scope = (scope, scope) if isinstance(scope, int) else tuple(scope)
+        if len(self.scope) not in (1, 2) or any(r < 1 or r % 2 == 0 for r in self.scope):
+            raise ArgumentError.of("scope", scope, "an odd side, or one or two of them in a tuple")
+        self.axes = len(self.scope)
+        self.content = content
+        self.project = LambdaProjection(dim, dim_out, heads, key_dim, intra_depth, key_norm, norm, device, dtype)
+        self.table = nn.Parameter(torch.empty(*self.scope, key_dim, intra_depth, device=device, dtype=dtype))
+        self.bias = nn.Parameter(torch.zeros(key_dim, device=device, dtype=dtype)) if pos_bias else None
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        self.project.reset_parameters()
+        nn.init.normal_(self.table)
+
+    def position_lambdas(self, v: Tensor, size: tuple[int, ...]) -> Tensor:
+        b, n, depth, u = v.shape
+        scope = self.scope if self.axes == 2 else (1, *self.scope)
+        kernel = self.table.to(v.dtype).permute(-2, -1, *range(self.axes)).reshape(-1, u, *scope)
+        maps = v.transpose(1, 3).transpose(1, 2).reshape(b * depth, u, *((1, *size) if self.axes == 1 else size))
+        bias = None if self.bias is None else self.bias.to(v.dtype)
+        lambdas = F.conv2d(maps, kernel, bias, padding=tuple(r // 2 for r in scope))
+        return lambdas.reshape(b, depth, -1, n).permute(0, 3, 2, 1)
+
+    def position_outputs(self, q: Tensor, v: Tensor, size: tuple[int, ...]) -> Tensor:
+        return torch.einsum("bhnk,bnkv->bhnv", q, self.position_lambdas(v, size))
+
+    def extra_repr(self) -> str:
+        return f"{self.project.arguments(self.scope)}, content={self.content}, pos_bias={self.bias is not None}"
