@@ -6,6 +6,7 @@ from unbend.study._spec import Arm as Arm
 from unbend.study._spec import Budget as Budget
 from unbend.study._spec import Cell as Cell
 from unbend.study._spec import Claim as Claim
+from unbend.study._spec import Diverged as Diverged
 from unbend.study._spec import Metric as Metric
 from unbend.study._spec import Operations as Operations
 from unbend.study._spec import Seconds as Seconds

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, runtime_checkable
 
-from unbend._errors import ArgumentError, UnknownNameError
+from unbend._errors import ArgumentError, UnbendError, UnknownNameError
 
 Relation = Literal[">=", ">", "<=", "<"]
 
@@ -80,6 +80,10 @@ class Cell(Protocol):
     def reference(self) -> Arm: ...
     def log(self, step: int, **values: float) -> None: ...
     def check_deadline(self) -> None: ...
+
+
+class Diverged(UnbendError, FloatingPointError):
+    """Training left the finite numbers; the cell counts as the worst value of each metric."""
 
 
 @runtime_checkable
