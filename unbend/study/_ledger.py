@@ -26,7 +26,7 @@ def record(
     *,
     date: str | None = None,
 ) -> Path:
-    """Write `<folder>/<study>.json`: question, claims with their verdicts, arms, versions; today's date if none is given."""
+    """Write `<folder>/<study>.json`: question, claims with their verdicts, arms, versions; today's date by default."""
     raise NotImplementedError("the statistics are being written")
 
 
