@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -55,6 +55,7 @@ def test_corrected_interval_is_nadeau_and_bengios():
     assert interval(gains, overlap=1 / 9) == pytest.approx(t_interval(gains, overlap=1 / 9))
 
 
+@settings(max_examples=50, deadline=None)
 @given(FINITE)
 def test_interval_encloses_both_and_the_mean_whatever_the_order(gains):
     low, high = interval(gains)
