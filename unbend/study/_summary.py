@@ -68,6 +68,20 @@ class Cells:
         """Cells that ended without a result, in the order of `rows`."""
         return [record for record in self.rows if record.status in BROKEN]
 
+    @cached_property
+    def plain(self) -> list[str]:
+        """Metrics that the same code measures the same again."""
+        return [metric.name for metric in self.study.metrics if not metric.timing]
+
+    @cached_property
+    def environment(self) -> dict[str, str]:
+        """What the cells ran on; values that differ between cells stand side by side."""
+        found: dict[str, set[str]] = {}
+        for record in self.rows:
+            for name, value in {**record.env, "threads": str(record.threads), "dtype": record.dtype}.items():
+                found.setdefault(name, set()).add(value)
+        return {name: ", ".join(sorted(found[name])) for name in sorted(found)}
+
     def metric(self, name: str) -> Metric:
         return self._metrics[name]
 
