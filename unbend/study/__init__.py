@@ -10,6 +10,8 @@ from unbend.study._spec import Diverged as Diverged
 from unbend.study._spec import Metric as Metric
 from unbend.study._spec import Operations as Operations
 from unbend.study._spec import Seconds as Seconds
+from unbend.study._spec import Skip as Skip
+from unbend.study._spec import Source as Source
 from unbend.study._spec import Steps as Steps
 from unbend.study._spec import Study as Study
 from unbend.study._spec import Trial as Trial

@@ -86,6 +86,18 @@ class Diverged(UnbendError, FloatingPointError):
     """Training left the finite numbers; the cell counts as the worst value of each metric."""
 
 
+class Skip(UnbendError):
+    """Raised by a trial with the reason why this arm cannot run on these data; the cell counts for no claim."""
+
+
+class Source(Protocol):
+    """Data that have no name in `unbend.data`: the user's own file, or anything else that loads the same each time."""
+
+    @property
+    def name(self) -> str: ...
+    def load(self) -> Any: ...
+
+
 @runtime_checkable
 class Trial(Protocol):
     """Run one cell and return its metrics. A shared building block such as `classify(...)`, or any function."""
@@ -122,6 +134,8 @@ class Study:
 
     `overlap` is the ratio of test to training rows where the seeds are re-splits of one table: their results are not
     independent, and the intervals are widened for it. It is 0 where each seed draws fresh randomness on fixed splits.
+
+    `data` are names; each is one of `unbend.data.names()` or a key of `sources`, which says how to load it.
     """
 
     name: str
@@ -140,6 +154,7 @@ class Study:
     baselines: Sequence[str] = ()
     notes: str = ""
     overlap: float = 0.0
+    sources: Mapping[str, Source] = field(default_factory=dict[str, Source])
 
     def __post_init__(self) -> None:
         if not self.arms:
