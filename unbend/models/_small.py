@@ -1,0 +1,113 @@
+"""Small networks for studies on two cores, each with a place for the thing under test."""
+
+from collections.abc import Callable
+from math import prod
+
+from torch import Tensor, nn
+
+from unbend._errors import at_least
+from unbend.data import Dataset
+
+Make = Callable[..., nn.Module]
+
+
+def small_mlp(make: Make, data: Dataset, width: int = 64) -> nn.Module:
+    """A residual network of fully connected layers; `make()` gives each of its bends.
+
+    Args:
+        make: called without arguments, once for each of the two blocks.
+        data: for the numbers of inputs and outputs.
+        width: of the residual stream; the blocks are twice as wide inside.
+
+    Examples:
+        >>> from unbend.data import load
+        >>> small_mlp(nn.ReLU, load("digits"))(torch.zeros(3, 1, 8, 8)).shape
+        torch.Size([3, 10])
+    """
+    at_least(1, width=width)
+    blocks = [
+        _Residual(nn.LayerNorm(width), nn.Linear(width, 2 * width), make(), nn.Linear(2 * width, width))
+        for _ in range(2)
+    ]
+    head = nn.LayerNorm(width), nn.Linear(width, data.outputs)
+    return nn.Sequential(nn.Flatten(), nn.Linear(prod(data.shape), width), *blocks, *head)
+
+
+def small_cnn(make: Make, data: Dataset, width: int = 16) -> nn.Module:
+    """A residual convolutional network for images; `make()` gives each of its bends.
+
+    Args:
+        make: called without arguments, once for each of the five places of a bend.
+        data: images `(c, H, W)` of any size.
+        width: channels at full resolution; after each of the two halvings there are twice as many.
+
+    Examples:
+        >>> from unbend.data import load
+        >>> small_cnn(nn.ReLU, load("digits"))(torch.zeros(3, 1, 8, 8)).shape
+        torch.Size([3, 10])
+    """
+    at_least(1, width=width)
+
+    def block(c: int) -> nn.Module:
+        return _Residual(convolution(c), nn.BatchNorm2d(c), make(), convolution(c), nn.BatchNorm2d(c))
+
+    def halve(c: int) -> list[nn.Module]:
+        return [nn.Conv2d(c, 2 * c, 3, 2, 1, bias=False), nn.BatchNorm2d(2 * c), make()]
+
+    stem = nn.Conv2d(data.shape[0], width, 3, padding=1, bias=False), nn.BatchNorm2d(width), make()
+    body = *halve(width), block(2 * width), *halve(2 * width), block(4 * width)
+    return nn.Sequential(*stem, *body, *_pooled(4 * width, data.outputs))
+
+
+def small_bottleneck(make: Make, data: Dataset, width: int = 32, blocks: int = 2) -> nn.Module:
+    """A residual bottleneck network for images; `make(channels, size)` takes the place of its 3 x 3 convolutions.
+
+    The stem halves the map once; then every block narrows to half the channels, mixes positions, and widens again, as
+    in a residual network of one stage. The narrow part is a multiple of four, so that mixers of four heads fit.
+
+    Args:
+        make: called with the channels and the size `(H, W)` of the map, once for each block.
+        data: images `(c, H, W)`.
+        width: channels of the residual stream, at least 8.
+        blocks: how many.
+
+    Examples:
+        >>> from unbend.data import load
+        >>> small_bottleneck(convolution, load("digits"))(torch.zeros(3, 1, 8, 8)).shape
+        torch.Size([3, 10])
+    """
+    channels, height, breadth = data.shape
+    size = (height + 1) // 2, (breadth + 1) // 2
+    inner = max(width // 8, 1) * 4
+    stem = nn.Conv2d(channels, width, 3, stride=2, padding=1, bias=False), nn.BatchNorm2d(width), nn.ReLU()
+    body = [_bottleneck(make(inner, size), width, inner) for _ in range(blocks)]
+    return nn.Sequential(*stem, *body, *_pooled(width, data.outputs))
+
+
+def convolution(channels: int, size: tuple[int, int] | None = None) -> nn.Module:
+    """The 3 x 3 convolution that a bottleneck has as a rule; `size` is not needed, but other mixers want it."""
+    return nn.Conv2d(channels, channels, 3, padding=1, bias=False)
+
+
+def _bottleneck(mixer: nn.Module, width: int, inner: int) -> nn.Module:
+    last = nn.BatchNorm2d(width)
+    # The block begins as the identity.
+    nn.init.zeros_(last.weight)
+    narrow = nn.Conv2d(width, inner, 1, bias=False), nn.BatchNorm2d(inner), nn.ReLU()
+    widen = nn.BatchNorm2d(inner), nn.ReLU(), nn.Conv2d(inner, width, 1, bias=False), last
+    return nn.Sequential(_Residual(*narrow, mixer, *widen), nn.ReLU())
+
+
+def _pooled(width: int, outputs: int) -> tuple[nn.Module, ...]:
+    return nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(width, outputs)
+
+
+class _Residual(nn.Module):
+    """`x + body(x)`."""
+
+    def __init__(self, *body: nn.Module) -> None:
+        super().__init__()
+        self.body = nn.Sequential(*body)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.body(x)
