@@ -1,5 +1,8 @@
 """The study engine: arms x data x seeds -> cells -> claims -> report."""
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from unbend.study._record import Record as Record
 from unbend.study._spec import ACCURACY as ACCURACY
 from unbend.study._spec import Arm as Arm
@@ -15,3 +18,32 @@ from unbend.study._spec import Source as Source
 from unbend.study._spec import Steps as Steps
 from unbend.study._spec import Study as Study
 from unbend.study._spec import Trial as Trial
+
+if TYPE_CHECKING:
+    from unbend.study._cost import Cost as Cost
+    from unbend.study._cost import PeakMemory as PeakMemory
+    from unbend.study._cost import count_operations as count_operations
+    from unbend.study._train import LOSS as LOSS
+    from unbend.study._train import MS_PER_STEP as MS_PER_STEP
+    from unbend.study._train import OPERATIONS as OPERATIONS
+    from unbend.study._train import PARAMETERS as PARAMETERS
+    from unbend.study._train import PEAK_BYTES as PEAK_BYTES
+    from unbend.study._train import R2 as R2
+    from unbend.study._train import classify as classify
+    from unbend.study._train import next_token as next_token
+    from unbend.study._train import regress as regress
+
+# What needs torch is imported when it is asked for: `unbend papers` and `unbend study status` answer without.
+_LAZY = {
+    "_cost": ("Cost", "PeakMemory", "count_operations"),
+    "_train": (
+        "LOSS", "MS_PER_STEP", "OPERATIONS", "PARAMETERS", "PEAK_BYTES", "R2", "classify", "next_token", "regress",
+    ),
+}  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    for module, names in _LAZY.items():
+        if name in names:
+            return getattr(import_module(f"unbend.study.{module}"), name)
+    raise AttributeError(f"module 'unbend.study' has no attribute {name!r}")
