@@ -13,6 +13,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode, flop_registry, sdpa_flop_count
 
+from unbend.activations import Bend
+
 
 @dataclass(frozen=True)
 class Cost:
@@ -35,8 +37,8 @@ def count_operations(model: nn.Module, *inputs: Tensor) -> Cost:
     """Count the operations of `model(*inputs)`, in evaluation mode and without gradients.
 
     An elementary function of a number counts one, `exp` as much as `+`: a count of work, not a forecast of time. An
-    operator that does several, such as a softmax, counts each; moving numbers about counts none. A module with a
-    method `cost()`, such as every bend, says itself what each number that it gives out has cost.
+    operator that does several, such as a softmax, counts each; moving numbers about counts none. A bend of unbend says
+    itself, by `cost()`, what each number costs.
 
     Args:
         model: any module, on any device; on `meta` nothing is computed.
@@ -134,19 +136,18 @@ class _Elementwise(TorchDispatchMode):
 
 @contextmanager
 def _own_costs(model: nn.Module, counter: _Elementwise) -> Generator[None]:
-    """Let a module that knows its cost be counted by it, and not by the operators within."""
+    """Let a bend be counted by what it says, and not by the operators within."""
     handles: list[Any] = []
 
-    def enter(module: nn.Module, args: Any) -> None:
+    def enter(bend: Bend, args: Any) -> None:
         counter.paused += 1
 
-    def leave(module: Any, args: Any, out: Any) -> None:
+    def leave(bend: Bend, args: Any, out: Any) -> None:
         counter.paused -= 1
-        if not counter.paused:
-            counter.count += module.cost() * _numbers(out)
+        counter.count += bend.cost().total * _numbers(out)
 
     for module in model.modules():
-        if callable(getattr(module, "cost", None)):
+        if isinstance(module, Bend):
             handles += [module.register_forward_pre_hook(enter), module.register_forward_hook(leave)]
     try:
         yield
@@ -196,10 +197,11 @@ _FREE = frozenset({
 })  # fmt: skip
 _SUMS = frozenset({"cumsum", "cumprod", "_adaptive_avg_pool2d"})
 _WINDOWS = frozenset({"avg_pool2d", "avg_pool3d", "max_pool2d_with_indices"})
+# As in the cost of a bend, sigmoid, softplus and the normal distribution function count as one.
 _PRICES = {
     "addcmul": 2, "addcdiv": 2, "lerp": 3, "clamp": 2, "hardtanh": 2, "leaky_relu": 2, "_prelu_kernel": 2, "rsqrt": 2,
-    "sigmoid": 4, "silu": 5, "softplus": 3, "log_sigmoid_forward": 4, "elu": 3, "mish": 6, "gelu": 5, "hardswish": 5,
-    "hardsigmoid": 4, "_softmax": 5, "_log_softmax": 5, "native_layer_norm": 7, "native_group_norm": 7,
+    "silu": 2, "gelu": 2, "mish": 3, "elu": 3, "hardswish": 5, "hardsigmoid": 4, "log_sigmoid_forward": 3,
+    "_softmax": 5, "_log_softmax": 5, "logsumexp": 4, "native_layer_norm": 7, "native_group_norm": 7,
     "native_batch_norm": 4, "_native_batch_norm_legit": 4, "_native_batch_norm_legit_no_training": 4,
-    "upsample_bilinear2d": 7, "logsumexp": 4, "logaddexp": 5, "mkldnn_rnn_layer": 30,
+    "logaddexp": 5, "upsample_bilinear2d": 7, "mkldnn_rnn_layer": 30,
 }  # fmt: skip
