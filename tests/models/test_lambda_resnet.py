@@ -358,8 +358,7 @@ def test_bad_arguments_are_named(given: dict[str, Any], said: str) -> None:
         LambdaResNet(**given, device="meta")
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("depth", list(FAMILY))
+@pytest.mark.parametrize("depth", [d if d == 50 else pytest.param(d, marks=pytest.mark.slow) for d in FAMILY])
 def test_forward_at_224_pixels(depth: int) -> None:
     net = LambdaResNet(depth).eval()
     with torch.no_grad():

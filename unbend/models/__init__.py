@@ -32,3 +32,4 @@ from unbend.models._small import convolution as convolution
 from unbend.models._small import small_bottleneck as small_bottleneck
 from unbend.models._small import small_cnn as small_cnn
 from unbend.models._small import small_mlp as small_mlp
+from unbend.models._timm import register_timm as register_timm

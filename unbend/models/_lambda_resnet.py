@@ -1,6 +1,7 @@
 """Residual networks with lambda layers: the paper's family of hybrids, and the layouts of its study."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, ClassVar, Literal, cast, get_args
 
 import torch
@@ -9,7 +10,9 @@ from torch.nn import functional as F
 
 from unbend._contract import Example
 from unbend._errors import ArgumentError, at_least, one_of
-from unbend.models._lambda_resnet_base import EXPANSION, LambdaBottleneck, checkpointed, conv_norm, probability
+from unbend.layers import SqueezeExcite
+from unbend.mixers import LambdaConv
+from unbend.models._lambda_resnet_base import EXPANSION, LambdaBottleneck, Stage, conv_norm, probability
 
 SE = Literal["c2c3", "non_lambda", "none"]
 Backbone = Literal["rs", "vanilla"]
@@ -134,8 +137,7 @@ class LambdaResNet(nn.Module):
         """The map `(b, num_features, H, W)` that the last stage gives."""
         x = self.pool(self.stem(x))
         for stage in self.stages():
-            for block in stage:
-                x = checkpointed(block, x) if self.grad_checkpointing and torch.is_grad_enabled() else block(x)
+            x = stage(x)
         return x
 
     def forward_head(self, x: Tensor, pre_logits: bool = False) -> Tensor:
@@ -145,9 +147,9 @@ class LambdaResNet(nn.Module):
         x = F.dropout(x, self.drop_rate, self.training)
         return x if pre_logits else self.classifier(x)
 
-    def stages(self) -> list[nn.Sequential]:
+    def stages(self) -> list[Stage]:
         """c2, c3 and so on."""
-        return [cast(nn.Sequential, self.get_submodule(info["module"])) for info in self.feature_info[1:]]
+        return [cast(Stage, self.get_submodule(info["module"])) for info in self.feature_info[1:]]
 
     def get_classifier(self) -> nn.Module:
         """The last layer; an identity when there are no classes."""
@@ -170,6 +172,8 @@ class LambdaResNet(nn.Module):
     def set_grad_checkpointing(self, enable: bool = True) -> None:
         """Trade time for memory: keep only what goes between blocks, and compute the rest twice."""
         self.grad_checkpointing = enable
+        for stage in self.stages():
+            stage.checkpointing = enable
 
     def group_matcher(self, coarse: bool = False) -> dict[str, str]:
         """Patterns that sort parameters into the stem and the stages (or blocks), for layer-wise learning rates."""
@@ -179,7 +183,7 @@ class LambdaResNet(nn.Module):
         """The position tables, which weight decay should spare."""
         return {name for name, _ in self.named_parameters() if name.endswith(".table")}
 
-    def _stage(self, stage: int, place: dict[str, Any]) -> nn.Sequential:
+    def _stage(self, stage: int, place: dict[str, Any]) -> Stage:
         width = self.width * 2**stage
         dim = self.width if stage == 0 else EXPANSION * width // 2
         before, total = sum(self.blocks[:stage]), sum(self.blocks)
@@ -198,7 +202,7 @@ class LambdaResNet(nn.Module):
             )
             row.append(block)
             dim = EXPANSION * width
-        return nn.Sequential(*row)
+        return Stage(*row)
 
     def __repr__(self) -> str:
         names = ("in_chans", "num_classes", "global_pool", "drop_rate", "drop_path_rate", "se", "backbone", "width")
@@ -232,7 +236,7 @@ def _plan(
 
 def _stem(in_chans: int, width: int, backbone: Backbone, place: dict[str, Any]) -> tuple[nn.Module, nn.Module]:
     if backbone == "vanilla":
-        return conv_norm(in_chans, width, 7, 2, **place), nn.MaxPool2d(3, 2, padding=1)
+        return nn.Sequential(conv_norm(in_chans, width, 7, 2, **place)), nn.MaxPool2d(3, 2, padding=1)
     narrow = width // 2
     convs = [conv_norm(in_chans, narrow, 3, 2, **place), conv_norm(narrow, narrow, 3, **place)]
     return nn.Sequential(*convs, conv_norm(narrow, width, 3, **place)), conv_norm(width, width, 3, 2, **place)
@@ -294,3 +298,12 @@ def lambda_resnet350(**options: Any) -> LambdaResNet:
 def lambda_resnet420(**options: Any) -> LambdaResNet:
     """The paper's hybrid of depth 420, with `options` of `LambdaResNet`."""
     return LambdaResNet(420, **options)
+
+
+# What timm is told: a name for each network, its first and last layer, and what its graph tracer takes as a whole.
+BACKBONES: dict[str, Callable[..., LambdaResNet]] = {
+    **{f"lambda_resnet{depth}": partial(LambdaResNet, depth) for depth in FAMILY},
+    **{f"lambda_layout_{layout.lower()}": partial(lambda_layout, layout) for layout in LAYOUTS},
+}
+BACKBONE_SETTINGS = {"first_conv": "stem.0.0", "classifier": "classifier", "paper_ids": "arXiv:2102.08602"}
+BACKBONE_LEAVES = (LambdaConv, SqueezeExcite)

@@ -145,11 +145,21 @@ def probability(**value: float) -> float:
     return number
 
 
-def checkpointed(block: nn.Module, x: Tensor) -> Tensor:
-    """`block(x)` that forgets its activations and computes them again in the backward pass.
+class Stage(nn.Sequential):
+    """Blocks in a row; with `checkpointing` each forgets its activations, and computes them again going backward.
 
     The second computation leaves the running statistics of batch norms alone, so training goes as without it.
     """
+
+    checkpointing = False
+
+    def forward(self, input: Tensor) -> Tensor:
+        for block in self:
+            input = _checkpointed(block, input) if self.checkpointing and torch.is_grad_enabled() else block(input)
+        return input
+
+
+def _checkpointed(block: nn.Module, x: Tensor) -> Tensor:
     if torch.compiler.is_compiling():  # the compiler plans the second computation itself, and counts statistics once
         return checkpoint(block, x, use_reentrant=False)
     return checkpoint(block, x, use_reentrant=False, context_fn=lambda: (nullcontext(), _buffers_left_alone(block)))

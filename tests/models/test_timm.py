@@ -1,0 +1,144 @@
+"""Our networks through timm's own machinery."""
+
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+import torch
+
+from unbend._errors import MissingExtraError
+from unbend.models import register_timm
+from unbend.models._lambda_resnet import BACKBONES
+
+timm_only = pytest.mark.vision
+SMALL: dict[str, Any] = {"width": 8, "scope": 3, "heads": 2, "key_dim": 4}
+
+
+@pytest.fixture
+def timm() -> Any:
+    timm = pytest.importorskip("timm")
+    register_timm()
+    return timm
+
+
+def test_models_do_not_import_timm() -> None:
+    code = "import sys, unbend.models; unbend.models.register_timm; sys.exit('timm' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_says_which_extra_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "timm.models", None)
+    with pytest.raises(MissingExtraError, match=r"unbend\[vision\]"):
+        register_timm()
+
+
+@timm_only
+def test_names(timm: Any) -> None:
+    names = register_timm()
+    assert names == list(BACKBONES)
+    assert len(names) == 7 + 8
+    assert set(names) <= set(timm.list_models("lambda_*"))
+    assert not set(names) & set(timm.list_pretrained())
+
+
+@timm_only
+@pytest.mark.filterwarnings("error")
+def test_registering_twice_changes_nothing(timm: Any) -> None:
+    entry = timm.models.model_entrypoint("lambda_resnet50")
+    register_timm()
+    assert timm.models.model_entrypoint("lambda_resnet50") is entry
+
+
+@timm_only
+def test_a_name_that_timm_has_is_left_alone(timm: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(BACKBONES, "resnet18", BACKBONES["lambda_resnet50"])
+    theirs = timm.models.model_entrypoint("resnet18")
+    with pytest.raises(ValueError, match="resnet18"):
+        register_timm()
+    assert timm.models.model_entrypoint("resnet18") is theirs
+    assert "unbend_resnet18" in register_timm("unbend_")
+    assert timm.is_model("unbend_lambda_resnet50")
+
+
+@timm_only
+@pytest.mark.parametrize("name", BACKBONES)
+def test_default_settings_name_real_layers(timm: Any, name: str) -> None:
+    net = timm.create_model(name, device="meta", in_chans=5)
+    cfg = net.default_cfg
+    assert cfg["input_size"] == (3, 224, 224)
+    assert cfg["architecture"] == name
+    first, last = net.get_submodule(cfg["first_conv"]), net.get_submodule(cfg["classifier"])
+    assert first is next(m for m in net.modules() if isinstance(m, torch.nn.Conv2d))
+    assert first.in_channels == 5
+    assert last is net.get_classifier()
+    assert last.out_features == 1000
+
+
+@timm_only
+@pytest.mark.parametrize("name", ["lambda_resnet50", "lambda_layout_ccll"])
+@pytest.mark.parametrize("feature_cls", ["list", "hook", "fx"])
+def test_features_only(timm: Any, name: str, feature_cls: str) -> None:
+    torch.manual_seed(0)
+    net = timm.create_model(name, num_classes=0, in_chans=1, **SMALL)
+    torch.manual_seed(0)
+    features = timm.create_model(
+        name, features_only=True, in_chans=1, out_indices=(0, 2, 4), feature_cls=feature_cls, **SMALL
+    )
+    for module in (*net.eval().modules(), *features.eval().modules()):
+        if isinstance(module, torch.nn.BatchNorm2d):
+            torch.nn.init.ones_(module.weight)  # the last of a block starts at zero, and would hide its branch
+    x = torch.randn(2, 1, 64, 96)
+    maps = features(x)
+    assert [tuple(m.shape) for m in maps] == [(2, 8, 32, 48), (2, 64, 8, 12), (2, 256, 2, 3)]
+    assert features.feature_info.channels() == [8, 64, 256]
+    assert features.feature_info.reduction() == [2, 8, 32]
+    torch.testing.assert_close(maps[-1].mean((2, 3)), net(x))
+
+
+@timm_only
+def test_gradient_checkpointing_of_the_feature_extractor(timm: Any) -> None:
+    features = timm.create_model("lambda_resnet50", features_only=True, **SMALL).eval()
+    x = torch.randn(1, 3, 64, 64, requires_grad=True)
+    gradients = []
+    for enable in (False, True):
+        features.set_grad_checkpointing(enable)
+        (gradient,) = torch.autograd.grad(sum(m.sum() for m in features(x)), x)
+        gradients.append(gradient)
+    torch.testing.assert_close(*gradients)
+
+
+@timm_only
+def test_options_reach_the_network(timm: Any) -> None:
+    net = timm.create_model(
+        "lambda_resnet50", num_classes=0, global_pool="", drop_rate=0.2, drop_path_rate=0.1, se="none", **SMALL
+    )
+    assert (net.num_classes, net.global_pool, net.drop_rate, net.se) == (0, "", 0.2, "none")
+    assert net.stages()[-1][-1].drop_path == 0.1
+    assert net.eval()(torch.randn(1, 3, 64, 64)).shape == (1, 256, 2, 2)
+    with pytest.raises(TypeError, match="nonsense"):
+        timm.create_model("lambda_resnet50", nonsense=1)
+    with pytest.raises(RuntimeError, match="pretrained"):
+        timm.create_model("lambda_resnet50", pretrained=True, **SMALL)
+
+
+@timm_only
+def test_optimizer_groups(timm: Any) -> None:
+    from timm.optim import param_groups_layer_decay, param_groups_weight_decay
+
+    net = timm.create_model("lambda_resnet50", num_classes=3, **SMALL)
+    spared, decayed = param_groups_weight_decay(net, 0.1, no_weight_decay_list=net.no_weight_decay())
+    spared_ids = {id(p) for p in spared["params"]}
+    assert spared["weight_decay"] == 0 < decayed["weight_decay"]
+    assert {n for n, p in net.named_parameters() if id(p) in spared_ids and p.ndim > 1} == net.no_weight_decay()
+    groups = param_groups_layer_decay(net, 0.1, layer_decay=0.5)
+    assert sum(len(g["params"]) for g in groups) == len(list(net.parameters()))
+    assert len({g["lr_scale"] for g in groups}) > 10
+
+
+@timm_only
+def test_data_settings_resolve(timm: Any) -> None:
+    from timm.data import resolve_data_config
+
+    config = resolve_data_config({}, model=timm.create_model("lambda_resnet50", **SMALL))
+    assert config["input_size"] == (3, 224, 224)
