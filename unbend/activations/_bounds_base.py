@@ -1,0 +1,134 @@
+"""Sound bounds of a curve on an interval, from its outline: constants, and lines.
+
+Everything is computed in float64 and then widened: by `SLACK * (1 + |value|)` for the rounding of the curve's own
+code, and by one more step outward where the result is returned in a narrower type. The bounds hold for the real
+function; code that evaluates it in a narrower type may leave them by its own rounding.
+"""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from unbend._errors import ArgumentError
+from unbend.activations._outline_base import Curve, Line, Outline, answer_type, beside, end
+
+# The float64 code of a bend is trusted to this relative and absolute accuracy; the contract holds it to the formula.
+SLACK = 2.0**-50
+
+_STEPS = 32  # halvings of a bracket; the error left is of second order, so these reach float64
+_SAMPLES = 34  # points from which a slope is chosen; they decide how tight a line is, never whether it is sound
+
+
+class Lines(NamedTuple):
+    """A line below and a line above a curve: `lower(x) <= f(x) <= upper(x)`."""
+
+    lower: Line
+    upper: Line
+
+
+def interval(f: Curve, outline: Outline, low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
+    """Least and greatest value of `f` on `[low, high]`: it is taken at an end, at a turn, or at one side of a jump."""
+    points = outline.within(outline.turns, low, high)
+    if outline.smooth < 0:
+        points += [side for point in outline.within(outline.breaks, low, high) for side in (point, *beside(point))]
+    values = [end(f, outline, low), end(f, outline, high)]
+    values += [torch.where((point > low) & (point < high), f(point), values[0]) for point in points]
+    least, most = torch.stack(values).amin(0), torch.stack(values).amax(0)
+    least, most = least - SLACK * (1 + least.abs()), most + SLACK * (1 + most.abs())
+    if outline.left and outline.right and not points:  # monotone: the limits of the tails are exact
+        limits = torch.stack(torch.broadcast_tensors(outline.left.limit(-1), outline.right.limit(1)))
+        least, most = least.maximum(limits.amin(0)), most.minimum(limits.amax(0))
+    return least, most
+
+
+def lines(f: Curve, slope: Curve, outline: Outline, low: Tensor, high: Tensor, dtype: torch.dtype) -> Lines:
+    """The two lines that lose least area on `[low, high]`, each with the tightest sound offset for its slope.
+
+    On an interval that is not finite the lines are level.
+    """
+    finite = (high - low).isfinite()
+    least, most = interval(f, outline, low, high)
+    low, high = (torch.where(finite, x, torch.zeros_like(x)) for x in (low, high))
+    edges, live = _pieces(outline, low, high)
+    steps = torch.linspace(0, 1, _SAMPLES, dtype=low.dtype, device=low.device).view(-1, *[1] * low.ndim)
+    x = torch.cat([low + (high - low) * steps, edges])
+    y, middle = f(x), (low + high) / 2
+
+    def line(sign: int, level: Tensor) -> Line:
+        s = torch.where(finite, _support(x - middle, sign * y), 0.0).to(dtype).to(low.dtype)
+        t = _offset(lambda z: sign * f(z), lambda z: sign * slope(z), edges, live, s)
+        return Line((sign * s).to(dtype), sign * _down(torch.where(finite, t, sign * level), dtype))
+
+    return Lines(line(1, least), line(-1, most))
+
+
+def _pieces(outline: Outline, low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
+    """Edges of the pieces of `[low, high]` on which the slope is monotone, and which of the pieces are real.
+
+    In a periodic curve the least value of `f(x) - s * x` lies within a period of one of the two ends, since a shift by
+    a period changes it by the same amount everywhere: the middle of a long interval need not be looked at.
+    """
+    inside = [point.clamp(low, high) for point in outline.within(outline.breaks, low, high)]
+    if outline.period is None:
+        edges = torch.stack([low, *inside, high]).sort(0).values
+        return edges, edges[1:] > edges[:-1]
+    near, far = low + outline.period, high - outline.period
+    edges = torch.stack([low, *inside, near.clamp(low, high), far.clamp(low, high), high]).sort(0).values
+    middle = (edges[1:] + edges[:-1]) / 2
+    return edges, (edges[1:] > edges[:-1]) & ~((middle > near) & (middle < far))
+
+
+def _support(x: Tensor, y: Tensor) -> Tensor:
+    """Slope at x = 0 of the lower hull of the points: there a line below them stands highest."""
+    # That line passes below both ends of the interval, half a width away, and not below all points.
+    steepest = 2 * (y.amax(0) - y.amin(0)) / (x.amax(0) - x.amin(0)).clamp(min=torch.finfo(x.dtype).tiny)
+    flat, steep = -steepest, steepest
+    for _ in range(_STEPS + 8):
+        s = (flat + steep) / 2
+        least = (y - s * x).argmin(0, keepdim=True)
+        rises = x.gather(0, least)[0] < 0
+        flat, steep = torch.where(rises, s, flat), torch.where(rises, steep, s)
+    return (flat + steep) / 2
+
+
+def _offset(f: Curve, slope: Curve, edges: Tensor, live: Tensor, s: Tensor) -> Tensor:
+    """A number not above `f(x) - s * x` on any live piece, and within rounding of the greatest such number.
+
+    On a piece the slope is monotone, so `f(x) - s * x` is least at an end, or where the slope passes `s` from below.
+    That place is bracketed by halving; `f` is convex between the bracket's ends, where it stays above its tangents.
+    """
+    start, stop = beside(edges[:-1])[1], beside(edges[1:])[0]
+    a, b = start, stop
+    for _ in range(_STEPS):
+        middle = a + (b - a) / 2
+        before = slope(middle) < s
+        a, b = torch.where(before, middle, a), torch.where(before, b, middle)
+    left, right = slope(a), slope(b)
+    dip = torch.where((left < s) & (right > s), (b - a).clamp(min=0) * (right - left), 0.0)
+    points = torch.stack([edges[:-1], edges[1:], start, stop, a, b])
+    value, line = f(points), s * points
+    gap = value - line - SLACK * (1 + value.abs() + line.abs())
+    gap = torch.where(live | (edges[:-1] == edges[1:]), gap, torch.inf)
+    return (gap.amin(0) - dip).amin(0)
+
+
+def widen(least: Tensor, most: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    """The interval in `dtype`, its ends rounded outward."""
+    return _down(least, dtype), -_down(-most, dtype)
+
+
+def _down(t: Tensor, dtype: torch.dtype) -> Tensor:
+    """`t` in `dtype`, rounded down."""
+    cast = t.to(dtype)
+    return torch.where(cast.to(t.dtype) > t, torch.nextafter(cast, torch.full_like(cast, -torch.inf)), cast)
+
+
+def ordered(lower: Tensor | float, upper: Tensor | float) -> tuple[Tensor, Tensor, torch.dtype]:
+    """The two ends as float64 of one shape, and the floating type in which to answer; refuses `lower > upper`."""
+    dtype = answer_type(lower, upper)
+    low, high = torch.broadcast_tensors(*(torch.as_tensor(x, dtype=torch.float64) for x in (lower, upper)))
+    if bool((low > high).any()):
+        at = int((low > high).flatten().int().argmax())
+        raise ArgumentError.of("lower", float(low.flatten()[at]), f"at most upper = {float(high.flatten()[at])}")
+    return low, high, dtype
