@@ -32,4 +32,5 @@ from unbend.models._small import convolution as convolution
 from unbend.models._small import small_bottleneck as small_bottleneck
 from unbend.models._small import small_cnn as small_cnn
 from unbend.models._small import small_mlp as small_mlp
+from unbend.models._small_decoder import small_decoder as small_decoder
 from unbend.models._timm import register_timm as register_timm

@@ -1,23 +1,23 @@
 """A small decoder of text, with a place for the bend under test."""
 
-import torch
+from collections.abc import Callable
+
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from unbend._errors import at_least
 from unbend.data import Dataset
-from unbend.models._small_base import Make, Residual
 
 HEADS = 4
 
 
-def small_decoder(make: Make, data: Dataset, width: int = 64) -> nn.Module:
+def small_decoder(make: Callable[..., nn.Module], data: Dataset, width: int = 64) -> nn.Module:
     """A causal transformer of two blocks for sequences of tokens; `make()` gives the bend of each.
 
     Args:
         make: called without arguments, once for each of the two blocks.
         data: for the number of different tokens and the length of the windows.
-        width: of the residual stream; the four heads share the nearest multiple of four below it.
+        width: of the residual stream; four heads share the multiple of four just below it, or are one wide each.
 
     Examples:
         >>> x = torch.zeros(3, 5, dtype=torch.int64)
@@ -26,12 +26,37 @@ def small_decoder(make: Make, data: Dataset, width: int = 64) -> nn.Module:
         torch.Size([3, 5, 2])
     """
     at_least(1, width=width)
-    blocks = [
-        nn.Sequential(
-            _Residual(nn.LayerNorm(width), _Attention(width)),
-            _Residual(nn.LayerNorm(width), nn.Linear(width, 4 * width), make(), nn.Linear(4 * width, width)),
-        )
-        for _ in range(2)
-    ]
+    blocks = [_Block(width, make()) for _ in range(2)]
     head = nn.LayerNorm(width), nn.Linear(width, data.outputs)
     return nn.Sequential(_Embedding(data.outputs, data.shape[0], width), *blocks, *head)
+
+
+class _Embedding(nn.Module):
+    """A vector for each token and one for each place."""
+
+    def __init__(self, tokens: int, length: int, width: int) -> None:
+        super().__init__()
+        self.token = nn.Embedding(tokens, width)
+        self.place = nn.Embedding(length, width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.token(x) + self.place.weight[: x.shape[1]]
+
+
+class _Block(nn.Module):
+    """Attention to what came before, then a layer four times as wide."""
+
+    def __init__(self, width: int, bend: nn.Module) -> None:
+        super().__init__()
+        inner = HEADS * max(width // HEADS, 1)
+        self.norm = nn.LayerNorm(width)
+        self.project = nn.Linear(width, 3 * inner)
+        self.collect = nn.Linear(inner, width)
+        self.wide = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, 4 * width), bend, nn.Linear(4 * width, width))
+
+    def forward(self, x: Tensor) -> Tensor:
+        b, t, _ = x.shape
+        q, k, v = self.project(self.norm(x)).view(b, t, 3, HEADS, -1).permute(2, 0, 3, 1, 4)
+        seen = F.scaled_dot_product_attention(q, k, v, is_causal=True)
+        x = x + self.collect(seen.transpose(1, 2).flatten(2))
+        return x + self.wide(x)

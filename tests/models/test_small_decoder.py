@@ -1,0 +1,60 @@
+"""The small decoder: it sees what came before, and nothing else."""
+
+import pytest
+import torch
+from torch import nn
+
+from unbend._errors import ArgumentError
+from unbend.data import Dataset
+from unbend.models import small_decoder
+
+
+def windows(classes: int = 7, length: int = 11) -> Dataset:
+    x = torch.randint(classes, (5, length), generator=torch.Generator().manual_seed(0))
+    return Dataset("w", "next-token", (x, x), (x, x), classes=classes)
+
+
+@pytest.mark.parametrize("width", [1, 3, 13, 16])
+def test_a_later_token_never_changes_an_earlier_output(width: int) -> None:
+    torch.manual_seed(0)
+    data = windows()
+    model = small_decoder(nn.GELU, data, width)
+    x = data.train[0]
+    changed = x.clone()
+    changed[:, 6] = (changed[:, 6] + 1) % 7
+    before, after = model(x), model(changed)
+    assert torch.equal(before[:, :6], after[:, :6])
+    assert before.shape == (5, 11, 7)
+    if width > 1:  # a layer norm of width 1 says nothing
+        assert not torch.allclose(before[:, 10], after[:, 10])
+
+
+def test_earlier_tokens_and_their_places_matter() -> None:
+    torch.manual_seed(0)
+    model = small_decoder(nn.ReLU, windows(), 16)
+    one, other = torch.tensor([[1, 2, 3]]), torch.tensor([[2, 1, 3]])
+    assert not torch.allclose(model(one)[0, 2], model(other)[0, 2])
+    assert not torch.allclose(model(torch.tensor([[1, 1]]))[0, 0], model(torch.tensor([[1, 1]]))[0, 1])
+
+
+def test_the_bend_has_a_place_in_every_block() -> None:
+    made = list[nn.Module]()
+
+    def make() -> nn.Module:
+        made.append(nn.PReLU())
+        return made[-1]
+
+    model = small_decoder(make, windows(), 8)
+    assert len(made) == 2
+    model(windows().train[0]).sum().backward()
+    assert all(bend.weight.grad is not None and bend.weight.grad.abs() > 0 for bend in made)
+
+
+def test_parameters_grow_with_the_width() -> None:
+    counts = [sum(p.numel() for p in small_decoder(nn.ReLU, windows(), w).parameters()) for w in range(1, 40)]
+    assert counts == sorted(set(counts))
+
+
+def test_a_width_that_is_none() -> None:
+    with pytest.raises(ArgumentError, match="width: got 0"):
+        small_decoder(nn.ReLU, windows(), 0)
