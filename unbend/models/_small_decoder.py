@@ -20,6 +20,7 @@ def small_decoder(make: Callable[..., nn.Module], data: Dataset, width: int = 64
         width: of the residual stream; four heads share the multiple of four just below it, or are one wide each.
 
     Examples:
+        >>> import torch
         >>> x = torch.zeros(3, 5, dtype=torch.int64)
         >>> data = Dataset("ab", "next-token", (x, x), (x, x), classes=2)
         >>> small_decoder(nn.ReLU, data)(x).shape
