@@ -20,6 +20,7 @@ def small_mlp(make: Make, data: Dataset, width: int = 64) -> nn.Module:
         width: of the residual stream; the blocks are twice as wide inside.
 
     Examples:
+        >>> import torch
         >>> from unbend.data import load
         >>> small_mlp(nn.ReLU, load("digits"))(torch.zeros(3, 1, 8, 8)).shape
         torch.Size([3, 10])
@@ -42,6 +43,7 @@ def small_cnn(make: Make, data: Dataset, width: int = 16) -> nn.Module:
         width: channels at full resolution; after each of the two halvings there are twice as many.
 
     Examples:
+        >>> import torch
         >>> from unbend.data import load
         >>> small_cnn(nn.ReLU, load("digits"))(torch.zeros(3, 1, 8, 8)).shape
         torch.Size([3, 10])
@@ -62,25 +64,27 @@ def small_cnn(make: Make, data: Dataset, width: int = 16) -> nn.Module:
 def small_bottleneck(make: Make, data: Dataset, width: int = 32, blocks: int = 2) -> nn.Module:
     """A residual bottleneck network for images; `make(channels, size)` takes the place of its 3 x 3 convolutions.
 
-    The stem halves the map once; then every block narrows to half the channels, mixes positions, and widens again, as
-    in a residual network of one stage. The narrow part is a multiple of four, so that mixers of four heads fit.
+    The stem halves the map once; then every block narrows to half the channels, mixes positions, and widens again. The
+    narrow part is a multiple of four, so that mixers of four heads fit. As the width grows, it grows in one block after
+    the other, so that the cost moves in small steps.
 
     Args:
         make: called with the channels and the size `(H, W)` of the map, once for each block.
         data: images `(c, H, W)`.
-        width: channels of the residual stream, at least 8.
+        width: channels of the residual stream.
         blocks: how many.
 
     Examples:
+        >>> import torch
         >>> from unbend.data import load
         >>> small_bottleneck(convolution, load("digits"))(torch.zeros(3, 1, 8, 8)).shape
         torch.Size([3, 10])
     """
     channels, height, breadth = data.shape
     size = (height + 1) // 2, (breadth + 1) // 2
-    inner = max(width // 8, 1) * 4
+    inner = [max((width + 8 * i // blocks) // 8, 1) * 4 for i in range(blocks)]
     stem = nn.Conv2d(channels, width, 3, stride=2, padding=1, bias=False), nn.BatchNorm2d(width), nn.ReLU()
-    body = [_bottleneck(make(inner, size), width, inner) for _ in range(blocks)]
+    body = [_bottleneck(make(narrow, size), width, narrow) for narrow in inner]
     return nn.Sequential(*stem, *body, *_pooled(width, data.outputs))
 
 

@@ -9,9 +9,10 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
-from torch.utils.flop_counter import FlopCounterMode, flop_registry, sdpa_flop_count
+from torch.utils.flop_counter import flop_registry
 
 from unbend.activations import Bend
 
@@ -49,15 +50,16 @@ def count_operations(model: nn.Module, *inputs: Tensor) -> Cost:
         Cost(matrix=30, elementwise=5, uncounted=())
     """
     training = [module for module in model.modules() if module.training]
-    elementwise, matrix = _Elementwise(), FlopCounterMode(display=False, custom_mapping=dict(_MATRIX))
+    counter = _Counter()
     model.eval()
     try:
-        with torch.no_grad(), _own_costs(model, elementwise), matrix, elementwise:
+        # Attention counts as its formula, whichever fused kernel would run.
+        with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), _own_costs(model, counter), counter:
             model(*inputs)
     finally:
         for module in training:
             module.training = True
-    return Cost(matrix.get_total_flops(), elementwise.count, tuple(sorted(elementwise.uncounted)))
+    return Cost(counter.matrix, counter.elementwise, tuple(sorted(counter.uncounted)))
 
 
 class PeakMemory(TorchDispatchMode):
@@ -102,19 +104,26 @@ class PeakMemory(TorchDispatchMode):
         self._live -= size
 
 
-class _Elementwise(TorchDispatchMode):
-    """Sums the price of every operator that is not a matrix product."""
+class _Counter(TorchDispatchMode):
+    """Sums the price of every operator."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.count = 0
+        self.matrix = self.elementwise = 0
         self.uncounted = set[str]()
         self.paused = 0
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        out = func(*args, **(kwargs or {}))
-        if not self.paused:
-            self.count += self._price(func, args, _numbers(out))
+        kwargs = kwargs or {}
+        out = func(*args, **kwargs)
+        if self.paused:
+            return out
+        packet = func.overloadpacket
+        if packet in _MATRIX:
+            self.matrix += _MATRIX[packet](*(_shapes(arg) for arg in args))
+        elif packet in flop_registry:
+            self.matrix += flop_registry[packet](*args, **kwargs, out_val=out)
+        self.elementwise += self._price(func, args, _numbers(out))
         return out
 
     def _price(self, func: Any, args: Any, numbers: int) -> int:
@@ -135,7 +144,7 @@ class _Elementwise(TorchDispatchMode):
 
 
 @contextmanager
-def _own_costs(model: nn.Module, counter: _Elementwise) -> Generator[None]:
+def _own_costs(model: nn.Module, counter: _Counter) -> Generator[None]:
     """Let a bend be counted by what it says, and not by the operators within."""
     handles: list[Any] = []
 
@@ -144,7 +153,7 @@ def _own_costs(model: nn.Module, counter: _Elementwise) -> Generator[None]:
 
     def leave(bend: Bend, args: Any, out: Any) -> None:
         counter.paused -= 1
-        counter.count += bend.cost().total * _numbers(out)
+        counter.elementwise += bend.cost().total * _numbers(out)
 
     for module in model.modules():
         if isinstance(module, Bend):
@@ -166,23 +175,22 @@ def _numbers(tree: Any) -> int:
     return tensors[0].numel() if tensors else 0
 
 
-def _dot(a_shape: Any, *others: Any, **more: Any) -> int:
-    return 2 * prod(a_shape)
+def _shapes(arg: Any) -> Any:
+    return tuple(arg.shape) if isinstance(arg, Tensor) else arg
 
 
-def _attention(q_shape: Any, k_shape: Any, v_shape: Any, *others: Any, **more: Any) -> int:
-    return sdpa_flop_count(q_shape, k_shape, v_shape)
+def _dot(a: Any, *others: Any) -> int:
+    return 2 * prod(a)
 
 
-def _recurrent(x_shape: Any, from_input: Any, from_state: Any, *others: Any, **more: Any) -> int:
-    return 2 * prod(x_shape[:2]) * (prod(from_input) + prod(from_state))
+def _recurrent(x: Any, from_input: Any, from_state: Any, *others: Any) -> int:
+    return 2 * prod(x[:2]) * (prod(from_input) + prod(from_state))
 
 
-# Matrix products on the CPU that torch's counter leaves out.
+# Matrix products that torch's counter leaves out, by the shapes of what goes in.
 _MATRIX: dict[Any, Callable[..., int]] = {
     torch.ops.aten.mv: _dot,
     torch.ops.aten.dot: _dot,
-    torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: _attention,
     torch.ops.aten.mkldnn_rnn_layer: _recurrent,
 }
 
@@ -201,7 +209,7 @@ _WINDOWS = frozenset({"avg_pool2d", "avg_pool3d", "max_pool2d_with_indices"})
 _PRICES = {
     "addcmul": 2, "addcdiv": 2, "lerp": 3, "clamp": 2, "hardtanh": 2, "leaky_relu": 2, "_prelu_kernel": 2, "rsqrt": 2,
     "silu": 2, "gelu": 2, "mish": 3, "elu": 3, "hardswish": 5, "hardsigmoid": 4, "log_sigmoid_forward": 3,
-    "_softmax": 5, "_log_softmax": 5, "logsumexp": 4, "native_layer_norm": 7, "native_group_norm": 7,
-    "native_batch_norm": 4, "_native_batch_norm_legit": 4, "_native_batch_norm_legit_no_training": 4,
-    "logaddexp": 5, "upsample_bilinear2d": 7, "mkldnn_rnn_layer": 30,
+    "logaddexp": 5, "_softmax": 5, "_safe_softmax": 5, "_log_softmax": 5, "logsumexp": 4, "native_layer_norm": 7,
+    "native_group_norm": 7, "native_batch_norm": 4, "_native_batch_norm_legit": 4, "_native_batch_norm_legit_no_training": 4,
+    "upsample_bilinear2d": 7, "mkldnn_rnn_layer": 13,
 }  # fmt: skip
