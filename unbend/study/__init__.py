@@ -4,6 +4,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from unbend.study._record import Record as Record
+from unbend.study._run import Event as Event
+from unbend.study._run import Run as Run
+from unbend.study._run import run as run
 from unbend.study._spec import ACCURACY as ACCURACY
 from unbend.study._spec import Arm as Arm
 from unbend.study._spec import Budget as Budget
@@ -47,3 +50,7 @@ def __getattr__(name: str) -> Any:
         if name in names:
             return getattr(import_module(f"unbend.study.{module}"), name)
     raise AttributeError(f"module 'unbend.study' has no attribute {name!r}")
+
+
+from unbend.study._store import Store as Store
+from unbend.study._store import StoreError as StoreError

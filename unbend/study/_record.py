@@ -2,15 +2,21 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, asdict, dataclass, field, fields
+from typing import Any, Literal, get_args
 
+from unbend._errors import UnbendError
 from unbend.study._spec import Budget
 
 Status = Literal["ok", "failed", "diverged", "killed", "timeout", "skipped"]
 
 FORMAT = 1
+
+
+class NewerFormatError(UnbendError):
+    """A record that a later version of unbend wrote."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +51,33 @@ class Record:
     def line(self) -> str:
         """The record as one line of canonical JSON, without the line's end."""
         return canonical(asdict(self))
+
+    @classmethod
+    def parse(cls, line: str) -> "Record":
+        """Read what `line` wrote; the text may come from anywhere.
+
+        Raises:
+            NewerFormatError: a later version of unbend wrote it.
+            ValueError: anything else that is not a record, and why.
+        """
+        try:
+            value = json.loads(line, parse_constant=_refuse)
+        except RecursionError:
+            raise ValueError("nested too deep") from None
+        if not isinstance(value, dict):
+            raise ValueError("not a JSON object")
+        if isinstance(value.get("format"), int) and value["format"] > FORMAT:
+            raise NewerFormatError(f"format {value['format']}; this version of unbend reads up to format {FORMAT}")
+        for name, needed in _NEEDED.items():
+            if name not in value:
+                if needed:
+                    raise ValueError(f"no {name!r}")
+            elif not _CHECKS[name](value[name]):
+                raise ValueError(f"{name!r} is not what it should be")
+        unknown = value.keys() - _NEEDED.keys()
+        if unknown:
+            raise ValueError(f"unknown {', '.join(map(repr, sorted(unknown)[:3]))}")
+        return cls(**value)
 
 
 def canonical(value: Any) -> str:
@@ -98,3 +131,47 @@ def plain(value: Any) -> Any:
     if callable(value):
         return f"{getattr(value, '__module__', '')}.{getattr(value, '__qualname__', repr(value))}"
     return repr(value)
+
+
+def _refuse(constant: str) -> float:
+    raise ValueError(f"{constant} is not a finite number")
+
+
+def _whole(value: Any) -> bool:
+    return type(value) is int and abs(value) < 1 << 53
+
+
+def _finite(value: Any) -> bool:
+    return _whole(value) or (type(value) is float and math.isfinite(value))
+
+
+def _text(value: Any) -> bool:
+    return type(value) is str
+
+
+def _json(value: Any) -> bool:
+    return type(value) is dict
+
+
+def _each(check: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    return lambda value: type(value) is dict and all(map(check, value.values()))
+
+
+def _curve(value: Any) -> bool:
+    return type(value) is list and all(
+        type(point) is list and len(point) == 2 and _finite(point[0]) and _finite(point[1]) for point in value
+    )
+
+
+_CHECKS: dict[str, Callable[[Any], bool]] = {
+    **dict.fromkeys(("key", "digest", "study", "arm", "data", "data_hash", "dtype"), _text),
+    **dict.fromkeys(("version", "seed", "threads", "format"), _whole),
+    **dict.fromkeys(("params", "budget"), _json),
+    **dict.fromkeys(("metrics", "timings"), _each(_finite)),
+    "curves": _each(_curve),
+    "env": _each(_text),
+    "error": lambda value: value is None or _each(_text)(value),
+    "status": lambda value: value in get_args(Status),
+}
+# Name of each field, and whether a line must have it.
+_NEEDED = {f.name: f.default is MISSING and f.default_factory is MISSING for f in fields(Record)}

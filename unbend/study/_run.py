@@ -1,0 +1,237 @@
+"""Run a study: plan, hand the cells to a runner, write down what comes back, judge, report."""
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Generator, Iterable
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+from unbend._errors import at_least, one_of, positive
+from unbend.study._cell import Ended, Limits, Task, Work, record_of
+from unbend.study._digest import digests
+from unbend.study._plan import Plan, plan
+from unbend.study._plan import only as chosen_by
+from unbend.study._record import Record
+from unbend.study._report import write_report
+from unbend.study._spec import Study
+from unbend.study._store import Store, Writer, runs_folder
+from unbend.study._verdict import Verdict, judge
+
+RUNNERS = ("local", "loky", "ray")
+_SHORTEST = 60.0
+
+
+@dataclass(frozen=True)
+class Event:
+    """What a run tells while it goes on: a sentence, or a finished cell, and how far it is."""
+
+    text: str
+    done: int
+    total: int
+    record: Record | None = None
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run found and did.
+
+    `records` are the cells that count; `stale` are the keys of those whose code has changed since and that were
+    accepted all the same. `ran` cells ran now, `before` were finished before, `missing` were not reached or are stale.
+    """
+
+    study: Study
+    records: tuple[Record, ...]
+    verdicts: tuple[Verdict, ...]
+    stale: frozenset[str]
+    ran: int
+    before: int
+    missing: int
+    problems: tuple[str, ...] = ()
+    report: Path | None = None
+
+    @property
+    def broken(self) -> list[Record]:
+        """Cells without a result."""
+        return [record for record in self.records if record.status not in ("ok", "skipped")]
+
+    def exit_code(self, *, strict: bool = False) -> int:
+        """1 when a cell has no result or, if `strict`, when a claim does not hold; else 0."""
+        refuted = strict and any(verdict.verdict == "does not hold" for verdict in self.verdicts)
+        return int(bool(self.broken) or refuted)
+
+
+def run(
+    study: Study,
+    *,
+    runs: str | Path | None = None,
+    seeds: int | None = None,
+    only: str | None = None,
+    jobs: int | None = None,
+    runner: str | None = None,
+    address: str | None = None,
+    deadline: float | None = None,
+    cell_seconds: float | None = None,
+    force: bool = False,
+    accept_stale: bool = False,
+    until_decided: bool = False,
+    max_seeds: int = 64,
+    report: bool = True,
+    on_event: Callable[[Event], None] = lambda event: None,
+) -> Run:
+    """Run the cells of a study that are not finished, and judge its claims.
+
+    Every cell is written down as it ends, so that a run can be ended at any time and repeated to go on.
+
+    Args:
+        study: what to run.
+        runs: folder of the stores; `$UNBEND_RUNS`, else `unbend-runs`.
+        seeds: how many, instead of the study's own number.
+        only: which cells, such as `arm=golu,data=digits`; see `unbend.study.only`.
+        jobs: how many cells at once; by default one for each processor.
+        runner: `local`, `loky` or `ray`; by default `local` where the system can fork.
+        address: of the Ray cluster.
+        deadline: seconds for the whole run; cells that it cuts off are run next time.
+        cell_seconds: after how long a cell counts as hung; by default the study's `minutes`, at least one.
+        force: run finished cells again.
+        accept_stale: keep cells whose code has changed since; the report marks them.
+        until_decided: add seeds until every claim is decided, the deadline has passed or `max_seeds` are run.
+        max_seeds: where `until_decided` gives up.
+        report: write the report.
+        on_event: told what happens.
+
+    Raises:
+        StoreError: another process runs the study, or the store cannot be read or written.
+        UnbendError: data or study cannot be loaded.
+    """
+    start = monotonic()
+    hand_out = _runner(runner or ("local" if hasattr(os, "fork") else "loky"), address)
+    limits = Limits(
+        jobs=at_least(1, jobs=jobs or _processors()),
+        seconds=positive(cell_seconds=cell_seconds or max(_SHORTEST, 60 * study.minutes)),
+        ends=start + positive(deadline=deadline) if deadline else float("inf"),
+    )
+    count = at_least(1, seeds=seeds or study.seeds)
+    chosen = chosen_by(study, only)
+    store = Store(runs or runs_folder(), study.name)
+    with store.writing() as writer, _ended_by_signal():
+        session = _Session(study, store, writer, on_event)
+        before = len(session.plan(range(count)).finished)
+        while True:
+            due = session.plan(range(count)).due(force=force, accept_stale=accept_stale)
+            todo = [task for task in due if chosen(task)]
+            session.execute(todo, hand_out, limits)
+            verdicts = judge(study, session.current(accept_stale))
+            more = _more(verdicts, count, max_seeds) if until_decided and todo and limits.left() > 0 else None
+            if more is None:
+                break
+            count, force = more, False
+        return session.result(range(count), before, verdicts, accept_stale, report)
+
+
+class _Session:
+    """A store that is being written, and what is known of it."""
+
+    def __init__(self, study: Study, store: Store, writer: Writer, on_event: Callable[[Event], None]) -> None:
+        self._study, self._store, self._writer, self._tell = study, store, writer, on_event
+        contents = store.read()
+        self._records, self._problems = contents.records, contents.problems
+        self._data = {name: _load(study, name) for name in study.data}
+        self._hashes: dict[str, str] = {name: data.hash for name, data in self._data.items()}
+        self._digests = digests(study)
+        self._ran: set[str] = set()
+
+    def plan(self, seeds: Iterable[int]) -> Plan:
+        return plan(self._study, self._records, self._hashes, self._digests, seeds)
+
+    def everything(self) -> Plan:
+        """The plan of all seeds that the store has, be they more than the study asks for."""
+        return self.plan(sorted({record.seed for record in self._records.values()}))
+
+    def current(self, accept_stale: bool) -> list[Record]:
+        return self.everything().current(accept_stale=accept_stale)
+
+    def execute(self, tasks: list[Task], hand_out: "HandOut", limits: Limits) -> None:
+        """Run the tasks and write down each as it ends."""
+        if not tasks:
+            return
+        work = Work(self._study, self._data)
+        with closing(hand_out(work, tasks, limits, self._store.folder / "output.log")) as ended:
+            for done, (task, outcome) in enumerate(ended, 1):
+                record = record_of(self._study, self._hashes, task, outcome)
+                self._writer.append(record)
+                self._records[record.key] = record
+                self._ran.add(record.key)
+                self._tell(Event(f"{task}: {record.status}", done, len(tasks), record))
+
+    def result(
+        self, seeds: Iterable[int], before: int, verdicts: list[Verdict], accept_stale: bool, report: bool
+    ) -> Run:
+        plan, everything = self.plan(seeds), self.everything()
+        records = everything.current(accept_stale=accept_stale)
+        stale = frozenset(task.key for task in everything.stale) if accept_stale else frozenset[str]()
+        path = write_report(self._study, records, self._store.folder, stale=stale) if report else None
+        missing = len(plan.missing) + (0 if accept_stale else len(plan.stale))
+        return Run(
+            self._study, tuple(records), tuple(verdicts), stale, len(self._ran), before, missing, self._problems, path
+        )
+
+
+HandOut = Callable[[Work, Iterable[Task], Limits, Path], Generator[Ended]]
+
+
+def _runner(name: str, address: str | None) -> HandOut:
+    one_of(RUNNERS, runner=name)
+    if name == "local":
+        from unbend.study._local import local
+
+        return local
+    if name == "loky":
+        from unbend.study._loky import loky
+
+        return loky
+    from unbend.study._ray import on_ray
+
+    return on_ray(address)
+
+
+def _load(study: Study, name: str) -> Any:
+    if name in study.sources:
+        return study.sources[name].load()
+    from unbend.data import load
+
+    return load(name)
+
+
+def _more(verdicts: list[Verdict], seeds: int, most: int) -> int | None:
+    """How many seeds to run next; None when every claim is decided or there are enough."""
+    undecided = [verdict for verdict in verdicts if verdict.verdict not in ("holds", "does not hold")]
+    if not undecided or seeds >= most:
+        return None
+    # At most twice as many: each look at the data is a chance to be wrong, so looks are few, and none goes too far.
+    wanted = max(verdict.needed or 2 * seeds for verdict in undecided)
+    return min(most, 2 * seeds, max(wanted, seeds + 1))
+
+
+def _processors() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextmanager
+def _ended_by_signal() -> Generator[None]:
+    """Let the signal that ends a process do what Ctrl-C does: finished cells stay, and the cells' processes end."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    previous = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)

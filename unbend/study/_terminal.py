@@ -1,0 +1,130 @@
+"""What a run says on a terminal or in a log: progress, the first traceback at once, the arms, the verdicts."""
+
+from types import TracebackType
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from unbend.study._record import Record
+from unbend.study._run import Event, Run
+from unbend.study._summary import BROKEN, Cells, number, plural
+from unbend.study._verdict import Verdict
+
+_COLOURS = {"holds": "green", "does not hold": "red", "inconclusive": "yellow", "not run": "dim"}
+
+
+class Teller:
+    """Tells what a run does as it does it: one moving line on a terminal, plain lines in a file, or nothing.
+
+    Args:
+        quiet: say nothing but what went wrong first.
+        console: where to; the standard error unless told otherwise.
+    """
+
+    def __init__(self, quiet: bool = False, console: Console | None = None) -> None:
+        self._quiet = quiet
+        self._console = console or Console(stderr=True, highlight=False)
+        self._shown = False
+        self.done = 0
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        live = self._console.is_terminal and not quiet
+        self._bar = Progress(*columns, console=self._console, transient=True) if live else None
+        self._line = self._bar.add_task("", visible=False) if self._bar else None
+
+    def __enter__(self) -> "Teller":
+        if self._bar:
+            self._bar.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if self._bar:
+            self._bar.stop()
+
+    def __call__(self, event: Event) -> None:
+        """Tell one event."""
+        if event.record:
+            self.done += 1
+            self._first_traceback(event.record)
+        if self._bar and self._line is not None:
+            self._bar.update(
+                self._line, description=escape(event.text), completed=event.done, total=event.total, visible=True
+            )
+        elif not self._quiet:
+            self._console.print(f"{event.done}/{event.total}  {event.text}", markup=False, soft_wrap=True)
+
+    def _first_traceback(self, record: Record) -> None:
+        if self._shown or record.status not in BROKEN or record.error is None:
+            return
+        self._shown = True
+        told = record.error["traceback"] or f"{record.error['type']}: {record.error['message']}"
+        self._console.print(
+            f"first cell without a result: {record.arm} on {record.data}, seed {record.seed}: {record.status}\n{told}",
+            markup=False, soft_wrap=True,
+        )  # fmt: skip
+
+
+def show(run: Run, console: Console | None = None) -> None:
+    """Print the table of arms, the verdict of each claim, what is missing, and where the report is."""
+    console = console or Console(highlight=False)
+    console.print(arms_table(run))
+    console.print()
+    for verdict in run.verdicts:
+        word = f"[{_COLOURS[verdict.verdict]}]{verdict.verdict:<13}[/]"
+        console.print(f"{word}  {escape(verdict.claim.text)}{escape(_numbers(verdict))}", soft_wrap=True)
+    console.print("reduced scale: tests the direction, not the paper's number", style="dim")
+    for line in notes(run):
+        console.print(line, markup=False, soft_wrap=True)
+
+
+def arms_table(run: Run) -> Table:
+    """Mean and half of its 95 % interval over the seeds, for each data set, arm and metric."""
+    from numpy import asarray
+
+    from unbend.study._stats import t_interval
+
+    cells = Cells(run.study, run.records)
+    metrics = [metric.name for metric in run.study.metrics]
+    table = Table(box=None, header_style="bold")
+    for column in ("data", "arm", "seeds", *metrics):
+        table.add_column(column, justify="left" if column in ("data", "arm") else "right")
+    for data in cells.data:
+        for arm in cells.arms:
+            row: list[str] = []
+            for metric in metrics:
+                values = cells.values(metric, arm, data)
+                half = 0.0
+                if len(values) > 1:
+                    low, high = t_interval(asarray(values, dtype=float), run.study.overlap)
+                    half = (high - low) / 2
+                row.append(number(cells.spread(metric, arm, data).mean) + (f" ± {number(half, 2)}" if half else ""))
+            table.add_row(escape(data), escape(arm), str(cells.count(arm, data, "ok", *BROKEN)), *row)
+    return table
+
+
+def notes(run: Run) -> list[str]:
+    """What a reader should know beside the verdicts, each in a line."""
+    lines = list(run.problems)
+    if run.broken:
+        arms = ", ".join(sorted({f"{record.arm} ({record.status})" for record in run.broken}))
+        lines.append(f"{plural(len(run.broken), 'cell')} without a result, counted as the worst value: {arms}")
+    if run.stale:
+        lines.append(f"{plural(len(run.stale), 'cell')} kept although the code behind them has changed since")
+    if run.missing:
+        lines.append(f"{plural(run.missing, 'cell')} still to run: repeat the command to go on")
+    if not run.ran:
+        lines.append(f"{plural(run.before, 'cell')} finished before, nothing to run")
+    if run.report:
+        lines.append(f"report: {run.report}")
+    return lines
+
+
+def _numbers(verdict: Verdict) -> str:
+    if verdict.low is None or verdict.high is None:
+        return f"  ({verdict.reason})"
+    needed = f", about {verdict.needed} would decide" if verdict.needed else ""
+    return (
+        f"  gain {number(verdict.mean, 3)} [{number(verdict.low, 3)}, {number(verdict.high, 3)}], "
+        f"{plural(verdict.seeds, 'seed')}{needed}"
+    )
