@@ -1,5 +1,6 @@
 """`unbend study NAME`: run a study; `status`, `report`, `diff`, `export` look at what is there."""
 
+import re
 from typing import Annotated, Any
 
 import typer

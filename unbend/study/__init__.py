@@ -21,6 +21,8 @@ from unbend.study._spec import Source as Source
 from unbend.study._spec import Steps as Steps
 from unbend.study._spec import Study as Study
 from unbend.study._spec import Trial as Trial
+from unbend.study._store import Store as Store
+from unbend.study._store import StoreError as StoreError
 
 if TYPE_CHECKING:
     from unbend.study._cost import Cost as Cost
@@ -50,7 +52,3 @@ def __getattr__(name: str) -> Any:
         if name in names:
             return getattr(import_module(f"unbend.study.{module}"), name)
     raise AttributeError(f"module 'unbend.study' has no attribute {name!r}")
-
-
-from unbend.study._store import Store as Store
-from unbend.study._store import StoreError as StoreError

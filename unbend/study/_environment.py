@@ -2,7 +2,6 @@
 
 import platform
 from functools import cache
-from importlib.metadata import version
 from pathlib import Path
 
 from unbend import __version__
@@ -11,6 +10,9 @@ from unbend import __version__
 @cache
 def environment() -> dict[str, str]:
     """Versions and processor of this machine."""
+    # Imported late: it brings the email package, and every command pays for what `unbend.study` imports.
+    from importlib.metadata import version
+
     return {
         "unbend": __version__,
         "torch": version("torch"),
