@@ -5,13 +5,16 @@ import sys
 
 import pytest
 
-from unbend._errors import UnknownNameError
+from unbend._errors import MissingExtraError, UnknownNameError
 from unbend.data import load, names
 
 
 def test_every_name_loads_under_its_name() -> None:
     for name in names():
-        data = load(name)
+        try:
+            data = load(name)
+        except MissingExtraError:
+            continue
         assert data.name == name
         assert data.about
 

@@ -210,6 +210,6 @@ _PRICES = {
     "addcmul": 2, "addcdiv": 2, "lerp": 3, "clamp": 2, "hardtanh": 2, "leaky_relu": 2, "_prelu_kernel": 2, "rsqrt": 2,
     "silu": 2, "gelu": 2, "mish": 3, "elu": 3, "hardswish": 5, "hardsigmoid": 4, "log_sigmoid_forward": 3,
     "logaddexp": 5, "_softmax": 5, "_safe_softmax": 5, "_log_softmax": 5, "logsumexp": 4, "native_layer_norm": 7,
-    "native_group_norm": 7, "native_batch_norm": 4, "_native_batch_norm_legit": 4, "_native_batch_norm_legit_no_training": 4,
-    "upsample_bilinear2d": 7, "mkldnn_rnn_layer": 13,
+    "native_group_norm": 7, "native_batch_norm": 4, "_native_batch_norm_legit": 4,
+    "_native_batch_norm_legit_no_training": 4, "upsample_bilinear2d": 7, "mkldnn_rnn_layer": 13,
 }  # fmt: skip
