@@ -1,14 +1,15 @@
 """The lambda layer: a context read into linear functions that are applied to the queries."""
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import ClassVar, Literal, get_args
 
 import torch
 from torch import Tensor
 
 from unbend._contract import Example
-from unbend._errors import ArgumentError
+from unbend._errors import ArgumentError, one_of
 from unbend.mixers._lambda_base import (
+    Device,
     KeyNorm,
     LambdaMixer,
     LambdaProjection,
@@ -17,6 +18,7 @@ from unbend.mixers._lambda_base import (
     grid,
     normalise_keys,
 )
+from unbend.mixers._lambda_position_base import Path, Places, Size
 
 
 def lambda_fn(
@@ -53,14 +55,13 @@ def lambda_fn(
         Bello (2021), LambdaNetworks: Modeling Long-Range Interactions Without Attention, arXiv:2102.08602.
     """
     seen = q.new_ones(q.shape[2], k.shape[1]) if mask is None else mask.to(q.dtype)
+    keys = normalise_keys(k.transpose(2, 3), key_norm).transpose(2, 3)
     lambdas = q.new_zeros(())
     if content:
-        lambdas = lambdas + torch.einsum("nm,bmku,bmvu->bnkv", seen, normalise_keys(k, key_norm), v)
+        lambdas = lambdas + torch.einsum("nm,bmku,bmvu->bnkv", seen, keys, v)
     if e is not None:
         lambdas = lambdas + torch.einsum("nm,nmku,bmvu->bnkv", seen, e, v)
-    if key_norm == "softmax_both":
-        q = q.softmax(-1)
-    return torch.einsum("bhnk,bnkv->bhnv", q, lambdas)
+    return torch.einsum("bhnk,bnkv->bhnv", q.softmax(-1) if key_norm == "softmax_both" else q, lambdas)
 
 
 class LambdaLayer(LambdaMixer):
@@ -119,32 +120,44 @@ class LambdaLayer(LambdaMixer):
         norm: Norm = "batch",
         content: bool = True,
         position: bool | RelPosEmbedding = True,
-        device: torch.device | str | None = None,
+        context_size: int | Sequence[int] | None = None,
+        path: Path | Literal["auto"] = "auto",
+        device: Device = None,
         dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
         self.size = grid(size)
+        self.context_size = self.size if context_size is None else grid(context_size)
         self.axes = len(self.size)
         self.content = content
         self.project = LambdaProjection(dim, dim_out, heads, key_dim, intra_depth, key_norm, norm, device, dtype)
-        self._shared = isinstance(position, RelPosEmbedding)
+        self.bias = None
+        self.shared = isinstance(position, RelPosEmbedding)
         if position is True:
-            position = RelPosEmbedding(self.size, key_dim, intra_depth, device=device, dtype=dtype)
+            position = RelPosEmbedding(self.size, key_dim, intra_depth, self.context_size, device=device, dtype=dtype)
         self.position = position or None
         if not (content or position):
             raise ArgumentError.of("content, position", "both left out", "at least one of them")
+        self.path = one_of((*get_args(Path), "auto"), path=path)
+        if self.position is not None:
+            self.path = self.path_on(self._places())
 
-    def position_lambdas(self, v: Tensor, size: tuple[int, ...]) -> Tensor | None:
+    def places(self, size: Size, context: Size) -> Places | None:
         if self.position is None:
             return None
-        if size != self.size:
-            raise ArgumentError.of("x", f"a grid of {size}", f"{self.size}", "LambdaConv takes any size.")
-        return torch.einsum("nmku,bmvu->bnkv", self.position().to(v.dtype), v)
+        if (size, context) != (self.size, self.context_size):
+            remedy = "LambdaConv takes any size."
+            raise ArgumentError.of("x", f"grids {size}, {context}", f"{self.size}, {self.context_size}", remedy)
+        return self._places()
 
-    def position_outputs(self, q: Tensor, v: Tensor, size: tuple[int, ...]) -> Tensor | None:
-        lambdas = self.position_lambdas(v, size)
-        return None if lambdas is None else torch.einsum("bhnk,bnkv->bhnv", q, lambdas)
+    def offsets(self) -> Tensor:
+        assert self.position is not None
+        return self.position.table
+
+    def _places(self) -> Places:
+        return Places(self.size, self.context_size, tuple(n - 1 for n in self.size))
 
     def extra_repr(self) -> str:
-        shared = self.position if self.position is not None and self._shared else self.position is not None
-        return f"{self.project.arguments(self.size)}, content={self.content}, position={shared!r}"
+        position = self.position if self.shared else self.position is not None
+        rest = {"content": self.content, "position": position, "context_size": self.context_size, "path": self.path}
+        return self.project.arguments(self.size, **rest)

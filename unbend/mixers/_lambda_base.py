@@ -1,4 +1,4 @@
-"""What the lambda layers share: projections, key normalisation, the position table, and the two contraction orders."""
+"""What the lambda layers share: projections, key norm, the position table, and the way from input to output."""
 
 from abc import abstractmethod
 from collections.abc import Sequence
@@ -10,28 +10,36 @@ from torch.nn import functional as F
 
 from unbend._errors import ArgumentError, at_least, one_of
 from unbend.mixers._base import Mixer, accumulate
+from unbend.mixers._lambda_position_base import (
+    Path,
+    Places,
+    Size,
+    multiply_adds,
+    position_lambdas,
+    position_outputs,
+)
 
+Device = torch.device | str | None
 KeyNorm = Literal["softmax", "l2", "none", "softmax_both"]
 Norm = Literal["batch", "layer", "none"]
-Path = Literal["lambdas", "scores"]
 
 
 def normalise_keys(k: Tensor, key_norm: KeyNorm, padding: Tensor | None = None) -> Tensor:
-    """Normalise keys `(b, m, k, u)`: the softmax runs over the m positions, each of the k u columns by itself."""
-    real = None if padding is None else padding[:, :, None, None]
+    """Normalise keys `(b, m, u, k)`: the softmax runs over the m positions, each of the u k columns by itself."""
+    padded = None if padding is None else ~padding[:, :, None, None]
     if key_norm in ("softmax", "softmax_both"):
-        k = (k if real is None else k.masked_fill(~real, float("-inf"))).softmax(1)
+        k = (k if padded is None else k.masked_fill(padded, float("-inf"))).softmax(1)
     elif key_norm == "l2":
-        k = F.normalize(k, dim=2)
-    # A row without a real token has no softmax: its keys are zero, not NaN.
-    return k if real is None else k.masked_fill(~real, 0.0)
+        k = F.normalize(k, dim=-1)
+    # An example without a real token has no softmax: its keys are zero, not NaN.
+    return k if padded is None else k.masked_fill(padded, 0.0)
 
 
 class LambdaProjection(nn.Module):
-    """Queries, keys and values of a lambda layer: three maps without bias, and a norm on queries and values.
+    """Queries, keys and values of a lambda layer: three maps without bias, and a norm on queries and on values.
 
-    `x: (b, n, dim)` and `context: (b, m, dim)` give `q: (b, h, n, k)`, `k: (b, m, k, u)`, `v: (b, m, v, u)`, where
-    `v = dim_out / h`; all in the type of accumulation.
+    `x: (b, n, dim)` and `context: (b, m, dim)` give `q: (b, n, h, k)`, `k: (b, m, u, k)`, `v: (b, m, u, v)` with
+    `v = dim_out / h`, all in the type of accumulation.
     """
 
     def __init__(
@@ -43,7 +51,7 @@ class LambdaProjection(nn.Module):
         intra_depth: int,
         key_norm: KeyNorm,
         norm: Norm,
-        device: torch.device | str | None,
+        device: Device,
         dtype: torch.dtype | None,
     ) -> None:
         super().__init__()
@@ -70,22 +78,22 @@ class LambdaProjection(nn.Module):
         nn.init.normal_(self.to_v.weight, std=self.dim**-0.5)
 
     def forward(self, x: Tensor, context: Tensor, padding: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
-        k = accumulate(self.to_k(context)).unflatten(2, (self.intra_depth, self.key_dim)).transpose(2, 3)
+        k = accumulate(self.to_k(context)).unflatten(2, (self.intra_depth, self.key_dim))
         v = accumulate(self.norm_v(self.to_v(context))).unflatten(2, (self.intra_depth, self.value_dim))
-        v = v.transpose(2, 3)
         if padding is not None:
             v = v.masked_fill(~padding[:, :, None, None], 0.0)
         return self.queries(x), normalise_keys(k, self.key_norm, padding), v
 
     def queries(self, x: Tensor) -> Tensor:
-        """Queries `(b, h, n, k)` of `x: (b, n, dim)`."""
-        q = accumulate(self.norm_q(self.to_q(x))).unflatten(2, (self.heads, self.key_dim)).transpose(1, 2)
+        """Queries `(b, n, h, k)` of `x: (b, n, dim)`."""
+        q = accumulate(self.norm_q(self.to_q(x))).unflatten(2, (self.heads, self.key_dim))
         return q.softmax(-1) if self.key_norm == "softmax_both" else q
 
-    def arguments(self, place: tuple[int, ...]) -> str:
-        """How a lambda layer's constructor call begins; `place` is its size or scope."""
+    def arguments(self, place: Size, **rest: object) -> str:
+        """The constructor call of a lambda layer of size or scope `place`, `rest` being its own arguments."""
         names = ("heads", "key_dim", "intra_depth", "key_norm", "norm")
-        return f"{self.dim}, {place}, {self.dim_out}, " + ", ".join(f"{n}={getattr(self, n)!r}" for n in names)
+        keywords = {name: getattr(self, name) for name in names} | rest
+        return f"{self.dim}, {place}, {self.dim_out}, " + ", ".join(f"{n}={value!r}" for n, value in keywords.items())
 
 
 class _TokenBatchNorm(nn.BatchNorm1d):
@@ -95,7 +103,7 @@ class _TokenBatchNorm(nn.BatchNorm1d):
         return super().forward(input.flatten(0, -2)).view_as(input)
 
 
-def _norm(norm: Norm, width: int, device: torch.device | str | None, dtype: torch.dtype | None) -> nn.Module:
+def _norm(norm: Norm, width: int, device: Device, dtype: torch.dtype | None) -> nn.Module:
     makers = {"batch": _TokenBatchNorm, "layer": nn.LayerNorm}
     return makers[norm](width, device=device, dtype=dtype) if norm in makers else nn.Identity()
 
@@ -104,9 +112,10 @@ class RelPosEmbedding(nn.Module):
     """A table of position embeddings by offset, `e[n, m] = table[m - n]`; one may serve several layers.
 
     Args:
-        size: the grid of positions, `(H, W)`, `(L,)` or `L`.
+        size: the grid of queries, `(H, W)`, `(L,)` or `L`.
         key_dim: depth k of an embedding.
         intra_depth: how many embeddings per offset, u.
+        context_size: the grid of the context; `size` when None.
         device: where the table lies.
         dtype: its type.
 
@@ -120,104 +129,124 @@ class RelPosEmbedding(nn.Module):
         size: int | Sequence[int],
         key_dim: int = 16,
         intra_depth: int = 1,
+        context_size: int | Sequence[int] | None = None,
         *,
-        device: torch.device | str | None = None,
+        device: Device = None,
         dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
         self.size = grid(size)
-        self.key_dim, self.intra_depth = key_dim, intra_depth
-        shape = (*(2 * s - 1 for s in self.size), key_dim, intra_depth)
-        self.table = nn.Parameter(torch.empty(shape, device=device, dtype=dtype))
+        self.context_size = self.size if context_size is None else grid(context_size)
+        if len(self.size) != len(self.context_size):
+            raise ArgumentError.of("context_size", context_size, f"as many axes as size={size}")
+        self.key_dim, self.intra_depth = at_least(1, key_dim=key_dim), at_least(1, intra_depth=intra_depth)
+        offsets = (n + m - 1 for n, m in zip(self.size, self.context_size))
+        self.table = nn.Parameter(torch.empty(*offsets, key_dim, intra_depth, device=device, dtype=dtype))
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
         nn.init.normal_(self.table)
 
     def forward(self) -> Tensor:
-        """The embeddings `e: (n, m, k, u)`, n = m = the number of positions, row by row."""
-        axes = [torch.arange(s, device=self.table.device) for s in self.size]
-        steps = [axis[None, :] - axis[:, None] + len(axis) - 1 for axis in axes]
-        if len(steps) == 1:
-            return self.table[steps[0]]
-        rows, columns = steps
-        e = self.table[rows[:, None, :, None], columns[None, :, None, :]]
-        return e.flatten(0, 1).flatten(1, 2)
+        """The embeddings written out, `(n, m, k, u)`; the layers never build them."""
+        e = self.table
+        for axis, (n, m) in enumerate(zip(self.size, self.context_size)):
+            here, there = torch.arange(n, device=e.device), torch.arange(m, device=e.device)
+            offsets = there - here[:, None] + n - 1
+            e = e.index_select(2 * axis, offsets.flatten()).unflatten(2 * axis, (n, m))
+        return e if len(self.size) == 1 else e.transpose(1, 2).flatten(2, 3).flatten(0, 1)
 
     def __repr__(self) -> str:
-        return f"RelPosEmbedding({self.size}, key_dim={self.key_dim}, intra_depth={self.intra_depth})"
+        return f"RelPosEmbedding({self.size}, {self.key_dim}, {self.intra_depth}, {self.context_size})"
 
 
 class LambdaMixer(Mixer):
-    """Reads a context into linear functions, and applies one to each query; the ways to read positions differ."""
+    """Reads a context into linear functions and applies one to each query; the layers differ in their table."""
 
     axes: int
     content: bool
+    path: Path | Literal["auto"]
     project: LambdaProjection
+    bias: nn.Parameter | None
 
     @abstractmethod
-    def position_lambdas(self, v: Tensor, size: tuple[int, ...]) -> Tensor | None:
-        """`(b, n, k, v)`, one linear function for each position; None where the layer reads no positions."""
+    def places(self, size: Size, context: Size) -> Places | None:
+        """Where the table's offset zero is; None for a layer without positions. Refuses grids it cannot serve."""
 
     @abstractmethod
-    def position_outputs(self, q: Tensor, v: Tensor, size: tuple[int, ...]) -> Tensor | None:
-        """`(b, h, n, v)`, those functions applied to the queries, in whichever order costs less."""
+    def offsets(self) -> Tensor:
+        """The table, its axes those of the grid, then k and u."""
 
     def forward(self, x: Tensor, padding: Tensor | None = None, *, context: Tensor | None = None) -> Tensor:
-        """Mix `x`, reading `context` (`x` itself when None), whose real tokens `padding` tells."""
-        q, k, v, size = self._read(x, padding, context)
-        y = self.position_outputs(q, v, size)
+        """Mix `x`, reading `context`, or `x` itself; `padding` tells the real tokens of what is read."""
+        q, k, v, places = self._read(x, padding, context)
+        b, n, h, _ = q.shape
+        y = q.new_zeros(())
         if self.content:
-            fixed = q @ content_lambda(k, v)[:, None]
-            y = fixed if y is None else fixed + y
-        assert y is not None
-        return untokens(y.transpose(1, 2).flatten(2).to(x.dtype), size)
+            y = (q.flatten(1, 2) @ content_lambda(k, v)).view(b, n, h, -1)
+        if places is not None:
+            table = self.offsets().to(v.dtype)
+            y = y + position_outputs(q, table, v, places, self.path_on(places))
+            if self.bias is not None:
+                y = y + (q @ self.bias.to(q.dtype))[..., None]
+        y = y.flatten(2).to(x.dtype)
+        return y if self.axes == 1 else y.transpose(1, 2).unflatten(2, x.shape[2:]).contiguous()
 
     def lambdas(
         self, x: Tensor, padding: Tensor | None = None, *, context: Tensor | None = None
     ) -> tuple[Tensor | None, Tensor | None]:
         """The content lambda `(b, k, v)` and the position lambdas `(b, n, k, v)` of `x`; None for an absent part.
 
-        `y[b, :, n]` of head h is `(content[b] + position[b, n]).T @ q[b, h, n]` with `q = layer.queries(x)`.
+        The output at n, head h, is `(content[b] + position[b, n]).T @ q[b, h, n]` with `q = layer.queries(x)`.
         """
-        _, k, v, size = self._read(x, padding, context)
-        return content_lambda(k, v) if self.content else None, self.position_lambdas(v, size)
+        _, k, v, places = self._read(x, padding, context)
+        content = content_lambda(k, v) if self.content else None
+        if places is None:
+            return content, None
+        path = self.path_on(places)
+        position = position_lambdas(self.offsets().to(v.dtype), v, places, "fourier" if path == "scores" else path)
+        return content, position if self.bias is None else position + self.bias.to(v.dtype)[:, None]
 
     def queries(self, x: Tensor) -> Tensor:
         """The queries `(b, h, n, k)` of `x`."""
-        return self.project.queries(tokens(x, self.axes))
+        return self.project.queries(self._tokens("x", x)).transpose(1, 2)
+
+    def path_on(self, places: Places) -> Path:
+        """The path taken on these grids: the one asked for, or the one of fewest multiply-adds."""
+        if self.path != "auto":
+            return self.path
+        p = self.project
+        counted = multiply_adds(tuple(self.offsets().shape), places, p.heads, p.key_dim, p.value_dim)
+        return min(counted, key=lambda path: counted[path])
 
     def _read(
         self, x: Tensor, padding: Tensor | None, context: Tensor | None
-    ) -> tuple[Tensor, Tensor, Tensor, tuple[int, ...]]:
-        size = tuple(x.shape[1:2] if self.axes == 1 else x.shape[2:])
-        flat = tokens(x, self.axes)
-        source = flat if context is None else tokens(context, self.axes)
-        q, k, v = self.project(flat, source, None if padding is None else padding.flatten(1))
-        return q, k, v, size
+    ) -> tuple[Tensor, Tensor, Tensor, Places | None]:
+        queries = self._tokens("x", x)
+        read, source = (queries, x) if context is None else (self._tokens("context", context), context)
+        q, k, v = self.project(queries, read, None if padding is None else padding.flatten(1))
+        return q, k, v, self.places(self._size(x), self._size(source))
+
+    def _size(self, x: Tensor) -> Size:
+        return (x.shape[1],) if self.axes == 1 else (x.shape[2], x.shape[3])
+
+    def _tokens(self, name: str, x: Tensor) -> Tensor:
+        """`(b, n, dim)` of a sequence `(b, t, d)` or an image `(b, c, H, W)`."""
+        dim = self.project.dim
+        if x.ndim != self.axes + 2 or x.shape[-1 if self.axes == 1 else 1] != dim:
+            expected = f"(b, t, {dim})" if self.axes == 1 else f"(b, {dim}, H, W)"
+            raise ArgumentError.of(name, f"shape {tuple(x.shape)}", expected)
+        return x if self.axes == 1 else x.flatten(2).transpose(1, 2).contiguous()
 
 
 def content_lambda(k: Tensor, v: Tensor) -> Tensor:
-    """Sum over positions and intra-depth of the outer products of normalised keys and values: `(b, k, v)`."""
-    return torch.einsum("bmku,bmvu->bkv", k, v)
+    """Sum of the outer products of normalised keys and values: `(b, k, v)`."""
+    return k.flatten(1, 2).transpose(1, 2) @ v.flatten(1, 2)
 
 
-def grid(size: int | Sequence[int], least: int = 1) -> tuple[int, ...]:
+def grid(size: int | Sequence[int]) -> Size:
     """`size` as a tuple of one or two whole numbers."""
     sizes = (size,) if isinstance(size, int) else tuple(size)
     if len(sizes) not in (1, 2):
         raise ArgumentError.of("size", size, "a length, or a height and a width")
-    return tuple(at_least(least, size=s) for s in sizes)
-
-
-def tokens(x: Tensor, axes: int) -> Tensor:
-    """`(b, n, c)` of a sequence `(b, t, d)` (one axis) or an image `(b, c, H, W)` (two)."""
-    expected = {1: "(b, t, d)", 2: "(b, c, H, W)"}[axes]
-    if x.ndim != axes + 2:
-        raise ArgumentError.of("x", f"shape {tuple(x.shape)}", expected)
-    return x if axes == 1 else x.flatten(2).transpose(1, 2)
-
-
-def untokens(y: Tensor, size: tuple[int, ...]) -> Tensor:
-    """The inverse of `tokens`."""
-    return y if len(size) == 1 else y.transpose(1, 2).unflatten(2, size).contiguous()
+    return tuple(at_least(1, size=s) for s in sizes)

@@ -1,15 +1,15 @@
 """The lambda convolution: position lambdas of a local scope, content lambda of the whole map."""
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import ClassVar, Literal, get_args
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from unbend._contract import Example
-from unbend._errors import ArgumentError
-from unbend.mixers._lambda_base import KeyNorm, LambdaMixer, LambdaProjection, Norm
+from unbend._errors import ArgumentError, one_of
+from unbend.mixers._lambda_base import Device, KeyNorm, LambdaMixer, LambdaProjection, Norm
+from unbend.mixers._lambda_position_base import Path, Places, Size
 
 
 class LambdaConv(LambdaMixer):
@@ -66,7 +66,8 @@ class LambdaConv(LambdaMixer):
         norm: Norm = "batch",
         content: bool = True,
         pos_bias: bool = False,
-        device: torch.device | str | None = None,
+        path: Path | Literal["auto"] = "auto",
+        device: Device = None,
         dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
@@ -75,26 +76,20 @@ class LambdaConv(LambdaMixer):
             raise ArgumentError.of("scope", scope, "an odd side, or one or two of them in a tuple")
         self.axes = len(self.scope)
         self.content = content
+        self.path = one_of((*get_args(Path), "auto"), path=path)
         self.project = LambdaProjection(dim, dim_out, heads, key_dim, intra_depth, key_norm, norm, device, dtype)
         self.table = nn.Parameter(torch.empty(*self.scope, key_dim, intra_depth, device=device, dtype=dtype))
         self.bias = nn.Parameter(torch.zeros(key_dim, device=device, dtype=dtype)) if pos_bias else None
-        self.reset_parameters()
-
-    def reset_parameters(self) -> None:
-        self.project.reset_parameters()
         nn.init.normal_(self.table)
 
-    def position_lambdas(self, v: Tensor, size: tuple[int, ...]) -> Tensor:
-        b, n, depth, u = v.shape
-        scope = self.scope if self.axes == 2 else (1, *self.scope)
-        kernel = self.table.to(v.dtype).permute(-2, -1, *range(self.axes)).reshape(-1, u, *scope)
-        maps = v.transpose(1, 3).transpose(1, 2).reshape(b * depth, u, *((1, *size) if self.axes == 1 else size))
-        bias = None if self.bias is None else self.bias.to(v.dtype)
-        lambdas = F.conv2d(maps, kernel, bias, padding=tuple(r // 2 for r in scope))
-        return lambdas.reshape(b, depth, -1, n).permute(0, 3, 2, 1)
+    def places(self, size: Size, context: Size) -> Places:
+        if size != context:
+            raise ArgumentError.of("context", f"a grid of {context}", f"that of x, {size}")
+        return Places(size, context, tuple(r // 2 for r in self.scope))
 
-    def position_outputs(self, q: Tensor, v: Tensor, size: tuple[int, ...]) -> Tensor:
-        return torch.einsum("bhnk,bnkv->bhnv", q, self.position_lambdas(v, size))
+    def offsets(self) -> Tensor:
+        return self.table
 
     def extra_repr(self) -> str:
-        return f"{self.project.arguments(self.scope)}, content={self.content}, pos_bias={self.bias is not None}"
+        rest = {"content": self.content, "pos_bias": self.bias is not None, "path": self.path}
+        return self.project.arguments(self.scope, **rest)

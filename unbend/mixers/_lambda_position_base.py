@@ -1,0 +1,162 @@
+"""Position lambdas out of a table of embeddings by offset: three ways to contract it, chosen by counted cost.
+
+A table `(rH, rW, k, u)` holds the embedding of each offset `context position - query position`, offset zero at
+`centre`; beyond its edges the embedding is zero. Queries are `(b, n, h, k)` on a grid of `size`, values `(b, m, u, v)`
+on a grid of `context`. Sequences have grids and tables of one axis.
+"""
+
+from math import isqrt, pi, prod
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+Size = tuple[int, ...]
+Path = Literal["fourier", "conv", "scores"]
+
+
+class Places(NamedTuple):
+    """Where queries and values lie, and where in the table offset zero is."""
+
+    size: Size
+    context: Size
+    centre: Size
+
+
+class _Grid(NamedTuple):
+    """Rows and columns of queries and of values; the table reaches from `-up` to `down` rows."""
+
+    height: int
+    width: int
+    context_height: int
+    context_width: int
+    up: int
+    down: int
+
+    @property
+    def period(self) -> int:
+        """Least odd period at which no row offset that occurs wraps onto another one that the table has."""
+        return max(self.context_height + self.up, self.height + self.down) // 2 * 2 + 1
+
+
+def position_lambdas(table: Tensor, v: Tensor, places: Places, path: Path) -> Tensor:
+    """`L[b, n] = sum_m sum_u table[m - n] v_m^T`: `(b, n, k, v)`."""
+    return _lambdas(table, v, places, path)[:, :, : prod(places.size)].permute(1, 2, 3, 0)
+
+
+def position_outputs(q: Tensor, table: Tensor, v: Tensor, places: Places, path: Path) -> Tensor:
+    """`y[b, n, h] = L[b, n]^T q[b, n, h]`: `(b, n, h, v)`."""
+    b, n, h, k = q.shape
+    if path == "scores":
+        return _scores(q, table, v, places)
+    lambdas = _lambdas(table, v, places, path)
+    q = F.pad(q, (0, 0, 0, 0, 0, lambdas.shape[2] - n))
+    y = torch.bmm(q.reshape(-1, h, k), lambdas.flatten(1, 2).permute(1, 2, 0))
+    return y.unflatten(0, (b, -1))[:, :n]
+
+
+def multiply_adds(table: Size, places: Places, heads: int, key_dim: int, value_dim: int) -> dict[Path, int]:
+    """Multiply-adds of `position_outputs` for one example, by path; `table` is the table's shape."""
+    g, u, kv = _grid(table, places), table[-1], key_dim * value_dim
+    frequencies, n = (g.period + 1) // 2, g.height * g.width
+    counted: dict[Path, int] = {
+        "fourier": kv * (frequencies * g.width * (4 * g.context_width * u + 2 * g.height) + n * heads),
+        "scores": n * heads * (g.up + g.down + 1) * g.context_width * u * (key_dim + value_dim),
+    }
+    if places.size == places.context and table[:-2] == tuple(2 * c + 1 for c in places.centre):
+        # Measured on CPU: forward and backward, a convolution runs at a third of the speed of a matrix product.
+        counted["conv"] = kv * n * (3 * u * prod(table[:-2]) + heads)
+    return counted
+
+
+def _lambdas(table: Tensor, v: Tensor, places: Places, path: Path) -> Tensor:
+    """Position lambdas as `(v, b, n, k)`, the layout in which no path has to copy them."""
+    return _convolved(table, v, places) if path == "conv" else _transformed(table, v, places)
+
+
+def _convolved(table: Tensor, v: Tensor, places: Places) -> Tensor:
+    """Correlate the table with each of the v maps of values."""
+    b, n, u, depth = v.shape
+    maps = v.permute(3, 0, 2, 1).reshape(depth * b, u, *places.context)
+    kernel = table.permute(-2, -1, *range(table.ndim - 2))
+    padding = places.centre
+    if len(padding) == 1:
+        maps, kernel, padding = maps.unsqueeze(2), kernel.unsqueeze(2), (0, *padding)
+    # Asked for channels last, the convolution writes the k of each position side by side.
+    kernel = kernel.contiguous(memory_format=torch.channels_last)
+    lambdas = F.conv2d(maps, kernel, padding=padding)
+    return lambdas.permute(0, 2, 3, 1).reshape(depth, b, n, -1)
+
+
+def _transformed(table: Tensor, v: Tensor, places: Places) -> Tensor:
+    """Correlate along rows by a Fourier transform, along columns by Toeplitz matrices; all of it real matrix products.
+
+    At each frequency the lambdas are `conj(T) V`, whose real part is `[Tr Ti] [Vr Vi]^T`; the imaginary part is the
+    same product with `-i V` in place of `V`, that is with waves turned by a quarter.
+    """
+    g = _grid(tuple(table.shape), places)
+    t, v = _fit(table, places, g), _rows(v, g)
+    b, depth, u, k = v.shape[0], v.shape[-1], t.shape[-1], t.shape[-2]
+    cosine, sine = _waves(g, v)
+    wave = torch.stack((cosine, sine), 1)
+    inward = torch.stack((wave, torch.stack((sine, -cosine), 1)), 1)[..., g.up : g.up + g.context_height]
+    values = torch.einsum("fgci,biyuv->fgvbcyu", inward, v).reshape(-1, 2 * depth * b, 2 * g.context_width * u)
+    t = torch.einsum("fcd,dxku->fcukx", wave[..., : g.up + g.down + 1], t).unfold(-1, g.context_width, 1)
+    t = t.permute(0, 1, 5, 2, 4, 3).reshape(-1, 2 * g.context_width * u, g.width * k)
+    spectrum = torch.bmm(values, t).view(-1, depth * b, g.width * k).transpose(0, 1)
+    # A real signal's frequencies come in conjugate pairs, but for the zeroth.
+    outward = torch.cat((wave[:1] / g.period, wave[1:] * (2 / g.period)))[..., g.up : g.up + g.height]
+    outward = outward.flatten(0, 1).t().expand(depth * b, -1, -1)
+    return torch.bmm(outward, spectrum).view(depth, b, g.height * g.width, k)
+
+
+def _waves(g: _Grid, like: Tensor) -> tuple[Tensor, Tensor]:
+    """Cosine and minus sine of `2 pi f t / period`, each `(f, t)`, for every row offset t from `-up` on."""
+    stop = max(g.down + 1, g.context_height, g.height)
+    t = torch.arange(-g.up, stop, dtype=torch.float64, device=like.device)
+    f = torch.arange((g.period + 1) // 2, dtype=torch.float64, device=like.device)
+    angle = (f[:, None] * t).remainder_(g.period).mul_(2 * pi / g.period)
+    return angle.cos().to(like.dtype), -angle.sin().to(like.dtype)
+
+
+def _scores(q: Tensor, table: Tensor, v: Tensor, places: Places) -> Tensor:
+    """Attention's order: scores of queries against embeddings first, then their sum over values."""
+    b, n, h, k = q.shape
+    g = _grid(tuple(table.shape), places)
+    t, v = _fit(table, places, g), _rows(v, g)
+    v = F.pad(v, (0, 0, 0, 0, 0, 0, g.up, g.height + g.down - g.context_height)).unfold(1, g.up + g.down + 1, 1)
+    q = F.pad(q, (0, 0, 0, 0, 0, g.height * g.width - n)).view(b, g.height, g.width, h, k)
+    scores = torch.einsum("bijhk,djkuy->bijhduy", q, t.unfold(1, g.context_width, 1))
+    return torch.einsum("bijhduy,biyuvd->bijhv", scores, v).flatten(1, 2)[:, :n]
+
+
+def _grid(table: Size, places: Places) -> _Grid:
+    """The rows and columns of two-axis places; a sequence is written row by row, in rows of about its square root."""
+    above, below = places.centre[0], table[0] - 1 - places.centre[0]
+    if len(places.size) == 2:
+        (height, width), (context_height, context_width) = places.size, places.context
+    else:
+        width = context_width = isqrt(max(places.size[0] - 1, 0)) + 1
+        height, context_height = (-(-length // width) for length in (places.size[0], places.context[0]))
+        above, below = ((reach + width - 1) // width for reach in (above, below))
+    return _Grid(height, width, context_height, context_width, min(above, height - 1), min(below, context_height - 1))
+
+
+def _fit(table: Tensor, places: Places, g: _Grid) -> Tensor:
+    """The table over the offsets of the grid that it reaches, columns from right to left: `(rows, columns, k, u)`."""
+    centre = places.centre
+    if len(centre) == 2:
+        left, right = g.width - 1 - centre[1], g.context_width - table.shape[1] + centre[1]
+        up, down = g.up - centre[0], g.down + 1 - table.shape[0] + centre[0]
+        return F.pad(table, (0, 0, 0, 0, left, right, up, down)).flip(1)
+    # Row by row, `di` rows and `dj` columns away is `di * width + dj` steps away.
+    before, after = g.up * g.width + g.width - 1, g.down * g.width + g.width
+    table = F.pad(table, (0, 0, 0, 0, before - centre[0], after - table.shape[0] + centre[0]))
+    return table.unfold(0, 2 * g.width - 1, g.width).flip(-1).permute(0, 3, 1, 2)
+
+
+def _rows(v: Tensor, g: _Grid) -> Tensor:
+    """Values as `(b, rows, columns, u, v)`, columns from right to left."""
+    v = F.pad(v, (0, 0, 0, 0, 0, g.context_height * g.context_width - v.shape[1]))
+    return v.unflatten(1, (g.context_height, g.context_width)).flip(2)
