@@ -2,8 +2,8 @@
 
 import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, cast
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -15,7 +15,7 @@ from unbend.activations import _gauss_base as _gauss
 from unbend.activations._facts_base import Facts, facts
 from unbend.activations._formula_base import Cost as Cost
 from unbend.activations._formula_base import Formula
-from unbend.activations._lean_base import Lean, slope_of
+from unbend.activations._lean_base import Function, lean, slope_of
 from unbend.activations._outline_base import IDENTITY as IDENTITY
 from unbend.activations._outline_base import ZERO as ZERO
 from unbend.activations._outline_base import Curve
@@ -23,7 +23,6 @@ from unbend.activations._outline_base import Line as Line
 from unbend.activations._outline_base import Number as Number
 from unbend.activations._outline_base import Outline as Outline
 
-Function = Callable[..., Tensor]
 Kernel = Callable[..., tuple[Tensor, Tensor]]
 
 
@@ -50,8 +49,8 @@ class Bend(nn.Module, ABC):
     dual: Kernel | None = None
     """`dual(q11, q12, q22, *parameters)`: kernel and derivative kernel in closed form; by quadrature otherwise."""
 
-    aliases: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
-    """Other names under which `unbend.bend` finds the class, each with the arguments that the name stands for."""
+    aliases: ClassVar[Sequence[str]] = ()
+    """Other names under which `unbend.bend` finds the class."""
 
     examples: ClassVar[tuple[Example, ...]] = (Example(),)
 
@@ -92,7 +91,7 @@ class Bend(nn.Module, ABC):
         """The bend at every element of `x`."""
         values = self._values(x.ndim, self.dim, x.dtype)
         if self.lean:
-            return cast(Tensor, Lean.apply(self.function, self._slope, x, *values))
+            return lean(self.function, self._slope, x, values)
         return self.function(x, *values)
 
     def slope(self, x: Tensor) -> Tensor:

@@ -5,6 +5,8 @@ code, and by one more step outward where the result is returned in a narrower ty
 function; code that evaluates it in a narrower type may leave them by its own rounding.
 """
 
+import math
+from dataclasses import replace
 from typing import NamedTuple
 
 import torch
@@ -29,6 +31,8 @@ class Lines(NamedTuple):
 
 def interval(f: Curve, outline: Outline, low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
     """Least and greatest value of `f` on `[low, high]`: it is taken at an end, at a turn, or at one side of a jump."""
+    if outline.beyond is not None and bool((torch.maximum(-low, high) > outline.reach).any()):
+        return _interval_beyond(f, outline, low, high)
     points = outline.within(outline.turns, low, high)
     if outline.smooth < 0:
         points += [side for point in outline.within(outline.breaks, low, high) for side in (point, *beside(point))]
@@ -42,12 +46,25 @@ def interval(f: Curve, outline: Outline, low: Tensor, high: Tensor) -> tuple[Ten
     return least, most
 
 
+def _interval_beyond(f: Curve, outline: Outline, low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
+    """The same where some interval leaves the reach of the outline: the hull of what lies within and beyond it."""
+    assert outline.beyond is not None
+    inside = low.clamp(-outline.reach, outline.reach), high.clamp(-outline.reach, outline.reach)
+    least, most = interval(f, replace(outline, beyond=None, reach=math.inf), *inside)
+    for part in ((low, high.clamp(max=-outline.reach)), (low.clamp(min=outline.reach), high)):
+        outside = part[0] < part[1]
+        below, above = outline.beyond(*(torch.where(outside, end, inside[0]) for end in part))
+        least = torch.where(outside, torch.minimum(least, below), least)
+        most = torch.where(outside, torch.maximum(most, above), most)
+    return least, most
+
+
 def lines(f: Curve, slope: Curve, outline: Outline, low: Tensor, high: Tensor, dtype: torch.dtype) -> Lines:
     """The two lines that lose least area on `[low, high]`, each with the tightest sound offset for its slope.
 
-    On an interval that is not finite the lines are level.
+    On an interval that is not finite, or leaves the reach of the outline, the lines are level.
     """
-    finite = (high - low).isfinite()
+    finite = (high - low).isfinite() & (torch.maximum(-low, high) <= outline.reach)
     least, most = interval(f, outline, low, high)
     low, high = (torch.where(finite, x, torch.zeros_like(x)) for x in (low, high))
     edges, live = _pieces(outline, low, high)

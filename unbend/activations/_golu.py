@@ -16,14 +16,14 @@ def golu(x: Tensor, gamma: float = 1.0) -> Tensor:
     References:
         Das, Safari, Adriaensen, Hutter (2025), arXiv:2502.03654.
     """
-    # Past exp(80) the gate is zero. Left unbounded the tail becomes inf, and the slope 0 * inf = nan.
-    tail = torch.exp((-gamma * x).clamp(max=80.0))
+    # Past exp(10) the gate is zero in every type. Left unbounded the tail becomes inf, and the slope 0 * inf = nan.
+    tail = torch.exp((-gamma * x).clamp(max=10.0))
     return x * torch.exp(-tail)
 
 
 def golu_slope(x: Tensor, gamma: float = 1.0) -> Tensor:
     """The slope of `golu`."""
-    tail = torch.exp((-gamma * x).clamp(max=80.0))
+    tail = torch.exp((-gamma * x).clamp(max=10.0))
     return torch.exp(-tail) * (1 + gamma * x * tail)
 
 
@@ -58,6 +58,7 @@ class GoLU(Bend):
 
     function = staticmethod(golu)
     derivative = staticmethod(golu_slope)
+    aliases = ("expexpish",)
 
     def __init__(self, gamma: float = 1.0, *, lean: bool = False) -> None:
         super().__init__(gamma=positive(gamma=gamma), lean=lean)

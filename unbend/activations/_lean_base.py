@@ -1,56 +1,61 @@
 """A backward pass that keeps only its input."""
 
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, cast
 
 import torch
 from torch import Tensor
 
 from unbend.activations._outline_base import Curve
 
+Function = Callable[..., Tensor]
 
-class Lean(torch.autograd.Function):
-    """`function(x, *parameters)`, saving x alone: the slope is computed again where it is asked for.
 
-    Differentiable twice, maps under `vmap`, and traces to plain operators under `torch.compile` and `torch.export`.
+def lean(function: Function, slope: Function, x: Tensor, values: Sequence[Any]) -> Tensor:
+    """`function(x, *values)`, saving x alone: the slope is computed again where it is asked for.
+
+    Differentiable twice by x and by the tensors among `values`, which are of one shape. Maps under `vmap`, and traces
+    to plain operators under `torch.compile` and `torch.export`.
     """
+    learned = [value for value in values if isinstance(value, Tensor)]
+    fixed = tuple(None if isinstance(value, Tensor) else value for value in values)
+    # The compiler wants a fixed number of arguments, so the learned ones travel in one tensor.
+    packed = torch.stack(learned) if learned else None
+    return cast(Tensor, _Lean.apply(function, slope, fixed, x, packed))
 
+
+class _Lean(torch.autograd.Function):
     generate_vmap_rule = True
 
     @staticmethod
-    def forward(function: Any, derivative: Any, x: Tensor, *parameters: Any) -> Tensor:
-        return function(x, *parameters)
+    def forward(
+        function: Function, slope: Function, fixed: tuple[Any, ...], x: Tensor, packed: Tensor | None
+    ) -> Tensor:
+        return function(x, *_all(fixed, packed))
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-        ctx.function, ctx.derivative, x, *ctx.parameters = inputs
-        learned = [p for p in ctx.parameters if isinstance(p, Tensor)]
-        ctx.parameters = [None if isinstance(p, Tensor) else p for p in ctx.parameters]
-        ctx.learned = [i for i, p in enumerate(inputs[3:]) if isinstance(p, Tensor)]
-        ctx.save_for_backward(x, *learned)
+        ctx.function, ctx.slope, ctx.fixed, x, packed = inputs
+        ctx.save_for_backward(x, packed)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        (grad,) = grads
-        x, *learned = ctx.saved_tensors
-        parameters = _filled(ctx.parameters, ctx.learned, learned)
-        to_x = grad * ctx.derivative(x, *parameters)
-        to_parameters: list[Tensor | None] = [None] * len(parameters)
-        if any(ctx.needs_input_grad[3 + i] for i in ctx.learned):
+        x, packed = ctx.saved_tensors
+        to_x = grads[0] * ctx.slope(x, *_all(ctx.fixed, packed))
+        to_packed = None
+        if packed is not None and ctx.needs_input_grad[4]:
 
-            def of(*values: Tensor) -> Tensor:
-                return ctx.function(x, *_filled(parameters, ctx.learned, values))
+            def of(values: Tensor) -> Tensor:
+                return ctx.function(x, *_all(ctx.fixed, values))
 
-            pull = torch.func.vjp(of, *learned)[1]
-            to_parameters = _filled(to_parameters, ctx.learned, pull(grad))
-        return (None, None, to_x, *to_parameters)
+            (to_packed,) = torch.func.vjp(of, packed)[1](grads[0])
+        return None, None, None, to_x, to_packed
 
 
-def _filled(values: list[Any], places: list[int], tensors: Any) -> list[Any]:
-    """`values` with `tensors` put in at `places`."""
-    filled = list(values)
-    for place, tensor in zip(places, tensors, strict=True):
-        filled[place] = tensor
-    return filled
+def _all(fixed: tuple[Any, ...], packed: Tensor | None) -> list[Any]:
+    """The values in their order, the learned ones unpacked."""
+    learned = iter(() if packed is None else packed.unbind(0))
+    return [next(learned) if value is None else value for value in fixed]
 
 
 def slope_of(function: Curve, x: Tensor) -> Tensor:

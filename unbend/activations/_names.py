@@ -31,9 +31,9 @@ def bend(name: str, **params: Any) -> Bend:
     key = plain(name)
     if key not in known:
         raise UnknownNameError.of("bend", name, known)
-    made, fixed = known[key]
+    made = known[key]
     try:
-        return made(**{**fixed, **params})
+        return made(**params)
     except TypeError as error:
         raise ArgumentError.of("params", params, f"arguments of {made.__name__}", str(error)) from error
 
@@ -44,16 +44,15 @@ def plain(name: str) -> str:
 
 
 @cache
-def names() -> dict[str, tuple[type[Bend], dict[str, Any]]]:
-    """Every name, with its class and the arguments that the name stands for."""
+def names() -> dict[str, type[Bend]]:
+    """Every name, with its class."""
     room = import_module("unbend.activations")
-    found: dict[str, tuple[type[Bend], dict[str, Any]]] = {}
+    found: dict[str, type[Bend]] = {}
     for export in exports("activations"):
         made = getattr(room, export)
         if isinstance(made, type) and issubclass(made, Bend) and made is not Bend:
-            for name, fixed in {made.__name__: {}, **made.aliases}.items():
-                if plain(name) in found:
-                    other = found[plain(name)][0].__name__
-                    raise ArgumentError.of("aliases", name, f"a name that {other} does not have")
-                found[plain(name)] = (made, dict(fixed))
+            for name in (made.__name__, *made.aliases):
+                other = found.setdefault(plain(name), made)
+                if other is not made:
+                    raise ArgumentError.of("aliases", name, f"a name that {other.__name__} does not have")
     return found

@@ -51,6 +51,8 @@ class Outline:
         smooth: how many derivatives are continuous: 0 for a kink, -1 for a jump, inf for an analytic curve.
         period: `f(x + period) = f(x) + drift * period`; `breaks` and `turns` then list those of one period.
         drift: mean slope of a periodic curve.
+        reach: how far from 0 the points are complete.
+        beyond: `beyond(low, high)` encloses the values on an interval that leaves the reach.
     """
 
     breaks: tuple[Number, ...] = ()
@@ -60,6 +62,8 @@ class Outline:
     smooth: float = math.inf
     period: Number | None = None
     drift: Number = 0.0
+    reach: float = math.inf
+    beyond: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]] | None = None
 
     def stretch(self, g: Number) -> "Outline":
         """The outline of `f(g * x) / g`, for `g > 0`; a curve without tails takes any `g` other than zero."""
