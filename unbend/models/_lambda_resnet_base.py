@@ -78,6 +78,7 @@ class LambdaBottleneck(nn.Module):
         if stride not in (1, 2):
             raise ArgumentError.of("stride", stride, "1 or 2")
         self.dim, self.width, self.stride, self.scope = at_least(1, dim=dim), at_least(1, width=width), stride, scope
+        self.mixing = {"heads": heads, "key_dim": key_dim, "intra_depth": intra_depth}
         self.pooled, self.drop_path = pooled, probability(drop_path=drop_path)
         place: dict[str, Any] = {"device": device, "dtype": dtype}
         out = EXPANSION * width
@@ -85,7 +86,7 @@ class LambdaBottleneck(nn.Module):
         if scope is None:
             self.mix = conv_norm(width, width, 3, stride, **place)
         else:
-            mixer = LambdaConv(width, scope, heads=heads, key_dim=key_dim, intra_depth=intra_depth, **place)
+            mixer = LambdaConv(width, scope, **self.mixing, **place)
             pool = [nn.AvgPool2d(3, 2, padding=1)] if stride == 2 else []
             self.mix = nn.Sequential(mixer, *pool, nn.BatchNorm2d(width, **place), nn.ReLU())
         self.expand = conv_norm(width, out, act=False, **place)
@@ -104,12 +105,9 @@ class LambdaBottleneck(nn.Module):
         return F.relu(self.shortcut(x) + branch)
 
     def __repr__(self) -> str:
-        mixer = self.mix[0]
-        parts = [f"{self.dim}, {self.width}, stride={self.stride}, scope={self.scope}"]
-        if isinstance(mixer, LambdaConv):
-            parts += [f"{name}={getattr(mixer.project, name)}" for name in ("heads", "key_dim", "intra_depth")]
-        parts += [f"se={isinstance(self.gate, SqueezeExcite)}, pooled={self.pooled}, drop_path={self.drop_path}"]
-        return f"LambdaBottleneck({', '.join(parts)})"
+        given = {"stride": self.stride, "scope": self.scope, **self.mixing, "se": isinstance(self.gate, SqueezeExcite)}
+        given |= {"pooled": self.pooled, "drop_path": self.drop_path}
+        return f"LambdaBottleneck({self.dim}, {self.width}, {', '.join(f'{k}={v}' for k, v in given.items())})"
 
 
 def conv_norm(
