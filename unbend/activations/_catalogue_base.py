@@ -1,0 +1,102 @@
+"""The catalogue: closed forms from the literature, as data; and the bend made of one of them."""
+
+import ast
+import csv
+import math
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any, Literal
+
+from unbend._errors import ArgumentError
+from unbend._rooms import ROOT
+
+Status = Literal["V", "S", "K", "T", "A"]
+
+STATUS: dict[str, str] = {
+    "V": "compared with an independent implementation",
+    "S": "as the survey prints it",
+    "K": "from knowledge of the original",
+    "T": "UNVERIFIED: from a transcription of the survey only",
+    "A": "UNVERIFIED: the sources are inconsistent, and this is our reading",
+}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of the catalogue.
+
+    Attributes:
+        name: its name.
+        kind: "bend" (a function of x), "gated" (of u and the gate v), or "vector" (of a whole row or map).
+        family: the section of the catalogue.
+        formula: as the source prints it.
+        stable: the same function written so that nothing overflows or cancels; empty where the formula does.
+        parameters: names and defaults.
+        learned: whether the original trains them.
+        year: of the original, approximate.
+        place: section or equation of the survey.
+        status: how well the formula is verified, a key of `STATUS`.
+        note: what must be known of it.
+        values: f(-2), f(-0.5), f(1) as the source of the catalogue computed them.
+    """
+
+    name: str
+    kind: Literal["bend", "gated", "vector"]
+    family: str
+    formula: str
+    stable: str
+    parameters: dict[str, float] = field(hash=False)
+    learned: bool
+    year: str
+    place: str
+    status: Status
+    note: str
+    values: tuple[float, ...]
+
+    @property
+    def code(self) -> str:
+        """The formula that is computed."""
+        return self.stable or self.formula
+
+
+@cache
+def catalogue() -> dict[str, Entry]:
+    """Every entry by name, in the order of the file; read on first use."""
+    with (ROOT / "activations" / "catalogue.tsv").open(encoding="utf-8", newline="") as file:
+        rows = csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
+        return {row["name"]: _entry(row) for row in rows}
+
+
+def _entry(row: dict[str, str]) -> Entry:
+    fields: dict[str, Any] = {
+        name: text for name, text in row.items() if name not in ("parameters", "learned", "values")
+    }
+    return Entry(
+        **fields,
+        parameters=_defaults(row["parameters"]) if row["kind"] != "vector" else {},
+        learned=row["learned"] == "yes",
+        values=tuple(float(value) for value in row["values"].split(",") if value),
+    )
+
+
+def _defaults(text: str) -> dict[str, float]:
+    """`a=1,b=2*log(2)` as numbers."""
+    call = ast.parse(f"f({text})", mode="eval").body
+    assert isinstance(call, ast.Call)
+    return {str(keyword.arg): _number(keyword.value) for keyword in call.keywords}
+
+
+def _number(node: ast.expr) -> float:
+    match node:
+        case ast.Constant(value=int() | float() as value):
+            return float(value)
+        case ast.UnaryOp(op=ast.USub(), operand=operand):
+            return -_number(operand)
+        case ast.BinOp(left=left, op=ast.Mult(), right=right):
+            return _number(left) * _number(right)
+        case ast.BinOp(left=left, op=ast.Div(), right=right):
+            return _number(left) / _number(right)
+        case ast.Call(func=ast.Name(id="log"), args=[value]):
+            return math.log(_number(value))
+        case _:
+            raise ArgumentError.of("parameters", ast.unparse(node), "a number")

@@ -1,0 +1,167 @@
+"""The outline of a formula: its shape from interval arithmetic, its tails from high-precision arithmetic."""
+
+import ast
+import math
+from collections.abc import Mapping
+from functools import lru_cache, partial
+from typing import Any
+
+import numpy as np
+import torch
+from mpmath import mp
+from torch import Tensor
+
+from unbend._errors import UnbendError
+from unbend.activations._jet_base import Enclosure
+from unbend.activations._outline_base import Line, Number, Outline
+from unbend.activations._solver_base import REACH, Shape, shape_of
+
+Values = tuple[tuple[str, float], ...]
+
+_DIGITS = 200
+_FAR = (40, 60)  # powers of ten: where two looks at a tail must agree
+_UNKNOWN = Shape((), (), math.inf)
+
+
+def outline_of(formula: str, parameters: Mapping[str, Number]) -> Outline:
+    """The outline of an expression in x.
+
+    Args:
+        formula: such as `x * sigmoid(b * x)`.
+        parameters: their values as they stand: numbers, or tensors of one number per channel.
+    """
+    channels = max((len(value) for value in parameters.values() if isinstance(value, Tensor)), default=0)
+    if not channels:
+        return _outline(formula, tuple((name, float(value)) for name, value in parameters.items()))
+    return _together(
+        [
+            _outline(formula, tuple((n, float(v[i] if isinstance(v, Tensor) else v)) for n, v in parameters.items()))
+            for i in range(channels)
+        ]
+    )
+
+
+@lru_cache(maxsize=4096)
+def _outline(formula: str, parameters: Values) -> Outline:
+    try:
+        shape, reach = shape_of(formula, parameters), REACH
+    except UnbendError:
+        # The formula cancels: plain interval arithmetic everywhere, which is sound all the same.
+        shape, reach = _UNKNOWN, 0.0
+    tails = [tail_of(formula, parameters, side) for side in (-1, 1)]
+    enclose = partial(beyond, formula, parameters)
+    return Outline(shape.breaks, shape.turns, *tails, smooth=shape.smooth, reach=reach, beyond=enclose)
+
+
+def _together(each: list[Outline]) -> Outline:
+    """One outline with a number for each channel; those with fewer points repeat their last."""
+
+    def points(lists: list[tuple[Number, ...]]) -> tuple[Number, ...]:
+        longest = max(map(len, lists))
+        rows = [[*row, *[row[-1] if row else 0.0] * (longest - len(row))] for row in lists]
+        return tuple(torch.tensor(column, dtype=torch.float64) for column in zip(*rows, strict=True))
+
+    def tail(lines: list[Line | None]) -> Line | None:
+        known = [line for line in lines if line]
+        if len(known) < len(lines):
+            return None
+        slope, offset = (
+            torch.tensor([float(getattr(line, n)) for line in known]).double() for n in ("slope", "offset")
+        )
+        return Line(slope, offset)
+
+    def enclose(low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
+        lows, highs = zip(*(outline.beyond(low, high) for outline in each if outline.beyond), strict=True)
+        return torch.stack(lows).amin(0), torch.stack(highs).amax(0)
+
+    return Outline(
+        points([outline.breaks for outline in each]),
+        points([outline.turns for outline in each]),
+        tail([outline.left for outline in each]),
+        tail([outline.right for outline in each]),
+        smooth=min(outline.smooth for outline in each),
+        reach=min(outline.reach for outline in each),
+        beyond=enclose,
+    )
+
+
+def beyond(formula: str, parameters: Values, low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
+    """Enclosure of the values on `[low, high]` by plain interval arithmetic: sound anywhere, tight nowhere."""
+    ends = np.stack([end.detach().cpu().numpy().ravel() for end in (low, high)])
+    found = Enclosure(ast.parse(formula, mode="eval").body, dict(parameters), ends).jet.value
+    least, most = (torch.as_tensor(part, dtype=low.dtype).view_as(low) for part in found)
+    return least, most
+
+
+@lru_cache(maxsize=8192)
+def tail_of(formula: str, parameters: Values, side: int) -> Line | None:
+    """The line that the expression tends to at `side` times infinity; None where there is no such line.
+
+    Two looks, at 1e40 and 1e60 with 200 digits, must agree to more than float64 can tell.
+    """
+    with mp.workdps(_DIGITS):
+        x, y = (side * mp.mpf(10) ** power for power in _FAR)
+        try:
+            first, second = _mp(formula, parameters, x), _mp(formula, parameters, y)
+        except (ArithmeticError, ValueError, TypeError):
+            return None  # not defined out there, or complex
+        near, far, slope = first / x, second / y, (second - first) / (y - x)
+        if abs(far) > 10**1000 or (abs(far) > 2 * abs(near) and abs(far) > 10**6):
+            return Line(float(mp.sign(far)) * math.inf)
+        if abs(slope - near) <= mp.mpf(10) ** -18 * abs(slope) + mp.mpf(10) ** -30:
+            offsets = [first - slope * x, second - slope * y]
+            if abs(offsets[0] - offsets[1]) <= mp.mpf(10) ** -18 * (1 + abs(offsets[1])):
+                return Line(*(float(number) if abs(number) > 1e-30 else 0.0 for number in (slope, offsets[1])))
+        if abs(second) > abs(first) + 10 and abs(far) < abs(near) / 10**5:
+            return Line(0.0, float(mp.sign(second)) * math.inf)
+        return None
+
+
+def _mp(formula: str, parameters: Values, x: Any) -> Any:
+    values = {name: mp.mpf(value) for name, value in parameters}
+    return mp.mpf(eval(compile(formula, "<formula>", "eval"), {**_MP, **values, "x": x, "__builtins__": {}}))
+
+
+def _exp(t: Any) -> Any:
+    # Beyond a million the exponential is as good as zero or infinite; mpmath would fill the memory with its digits.
+    return mp.exp(max(min(t, 10**6), -(10**6)))
+
+
+def _sigmoid(t: Any) -> Any:
+    return 1 / (1 + _exp(-t))
+
+
+def _softplus(t: Any) -> Any:
+    return t + mp.log1p(_exp(-t)) if t > 0 else mp.log1p(_exp(t))
+
+
+def _tanh(t: Any) -> Any:
+    return mp.sign(t) * (1 - 2 * _sigmoid(-2 * abs(t)))
+
+
+_MP: dict[str, Any] = {
+    **{name: getattr(mp, name) for name in ("log", "log1p", "sqrt", "sin", "cos", "asin", "asinh", "sign", "gamma")},
+    "exp": _exp,
+    "expm1": lambda t: mp.expm1(t) if abs(t) < 1 else _exp(t) - 1,
+    "sigmoid": _sigmoid,
+    "softplus": _softplus,
+    "tanh": _tanh,
+    "sinh": lambda t: (_exp(t) - _exp(-t)) / 2,
+    "cosh": lambda t: (_exp(t) + _exp(-t)) / 2,
+    "sech": lambda t: 2 / (_exp(t) + _exp(-t)),
+    "logcosh": lambda t: abs(t) + mp.log1p(_exp(-2 * abs(t))) - mp.log(2),
+    "erf": lambda t: mp.erf(max(min(t, 1000), -1000)),
+    "Phi": lambda t: mp.erfc(max(min(-t, 1000), -1000) / mp.sqrt(2)) / 2,
+    "atan": mp.atan,
+    "sinc": lambda t: mp.sin(t) / t,
+    "hypot": mp.hypot,
+    "isru": lambda t: t / mp.hypot(t, 1),
+    "relu": lambda t: max(t, mp.mpf(0)),
+    "clip": lambda t, least, most: min(max(t, least), most),
+    "maximum": max,
+    "minimum": min,
+    "where": lambda test, yes, no: yes if test else no,
+    "abs": abs,
+    "pi": mp.pi,
+    "e": mp.e,
+}
