@@ -140,7 +140,7 @@ class LambdaLayer(LambdaMixer):
             raise ArgumentError.of("content, position", "both left out", "at least one of them")
         self.path = one_of((*get_args(Path), "auto"), path=path)
         if self.position is not None:
-            self.path = self.path_on(self._places())
+            self.path = self.path_on(self._places(), backward=True)
 
     def places(self, size: Size, context: Size) -> Places | None:
         if self.position is None:

@@ -180,15 +180,10 @@ class LambdaMixer(Mixer):
     def forward(self, x: Tensor, padding: Tensor | None = None, *, context: Tensor | None = None) -> Tensor:
         """Mix `x`, reading `context`, or `x` itself; `padding` tells the real tokens of what is read."""
         q, k, v, places = self._read(x, padding, context)
-        b, n, h, _ = q.shape
-        y = q.new_zeros(())
-        if self.content:
-            y = (q.flatten(1, 2) @ content_lambda(k, v)).view(b, n, h, -1)
+        fixed = self._fixed_lambda(k, v)
+        y = q.new_zeros(()) if fixed is None else (q.flatten(1, 2) @ fixed).unflatten(1, q.shape[1:3])
         if places is not None:
-            table = self.offsets().to(v.dtype)
-            y = y + position_outputs(q, table, v, places, self.path_on(places))
-            if self.bias is not None:
-                y = y + (q @ self.bias.to(q.dtype))[..., None]
+            y = y + position_outputs(q, self.offsets().to(v.dtype), v, places, self.path_on(places))
         y = y.flatten(2).to(x.dtype)
         return y if self.axes == 1 else y.transpose(1, 2).unflatten(2, x.shape[2:]).contiguous()
 
@@ -211,13 +206,20 @@ class LambdaMixer(Mixer):
         """The queries `(b, h, n, k)` of `x`."""
         return self.project.queries(self._tokens("x", x)).transpose(1, 2)
 
-    def path_on(self, places: Places) -> Path:
-        """The path taken on these grids: the one asked for, or the one of fewest multiply-adds."""
+    def path_on(self, places: Places, backward: bool | None = None) -> Path:
+        """The path taken on these grids: the one asked for, or that of fewest multiply-adds, with a backward or not."""
         if self.path != "auto":
             return self.path
-        p = self.project
-        counted = multiply_adds(tuple(self.offsets().shape), places, p.heads, p.key_dim, p.value_dim)
+        p, table = self.project, tuple(self.offsets().shape)
+        backward = torch.is_grad_enabled() if backward is None else backward
+        counted = multiply_adds(table, places, p.heads, p.key_dim, p.value_dim, backward)
         return min(counted, key=lambda path: counted[path])
+
+    def _fixed_lambda(self, k: Tensor, v: Tensor) -> Tensor | None:
+        """The part of the lambdas that all positions share: `(b, k, v)`, or `(k, 1)` of the bias alone."""
+        shared = [content_lambda(k, v)] if self.content else []
+        shared += [] if self.bias is None else [self.bias.to(v.dtype)[:, None]]
+        return sum(shared[1:], shared[0]) if shared else None
 
     def _read(
         self, x: Tensor, padding: Tensor | None, context: Tensor | None

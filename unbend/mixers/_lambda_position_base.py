@@ -39,6 +39,10 @@ class _Grid(NamedTuple):
         """Least odd period at which no row offset that occurs wraps onto another one that the table has."""
         return max(self.context_height + self.up, self.height + self.down) // 2 * 2 + 1
 
+    @property
+    def frequencies(self) -> int:
+        return (self.period + 1) // 2
+
 
 def position_lambdas(table: Tensor, v: Tensor, places: Places, path: Path) -> Tensor:
     """`L[b, n] = sum_m sum_u table[m - n] v_m^T`: `(b, n, k, v)`."""
@@ -47,26 +51,28 @@ def position_lambdas(table: Tensor, v: Tensor, places: Places, path: Path) -> Te
 
 def position_outputs(q: Tensor, table: Tensor, v: Tensor, places: Places, path: Path) -> Tensor:
     """`y[b, n, h] = L[b, n]^T q[b, n, h]`: `(b, n, h, v)`."""
-    b, n, h, k = q.shape
+    b, n, _, _ = q.shape
     if path == "scores":
         return _scores(q, table, v, places)
     lambdas = _lambdas(table, v, places, path)
-    q = F.pad(q, (0, 0, 0, 0, 0, lambdas.shape[2] - n))
-    y = torch.bmm(q.reshape(-1, h, k), lambdas.flatten(1, 2).permute(1, 2, 0))
-    return y.unflatten(0, (b, -1))[:, :n]
+    q = _pad(q, (0, 0, 0, 0, 0, lambdas.shape[2] - n))
+    y = torch.bmm(q.flatten(0, 1), lambdas.flatten(1, 2).permute(1, 2, 0))
+    return y.unflatten(0, (b, q.shape[1]))[:, :n]
 
 
-def multiply_adds(table: Size, places: Places, heads: int, key_dim: int, value_dim: int) -> dict[Path, int]:
+def multiply_adds(
+    table: Size, places: Places, heads: int, key_dim: int, value_dim: int, backward: bool
+) -> dict[Path, int]:
     """Multiply-adds of `position_outputs` for one example, by path; `table` is the table's shape."""
     g, u, kv = _grid(table, places), table[-1], key_dim * value_dim
-    frequencies, n = (g.period + 1) // 2, g.height * g.width
+    n = g.height * g.width
     counted: dict[Path, int] = {
-        "fourier": kv * (frequencies * g.width * (4 * g.context_width * u + 2 * g.height) + n * heads),
+        "fourier": kv * (g.frequencies * g.width * (4 * g.context_width * u + 2 * g.height) + n * heads),
         "scores": n * heads * (g.up + g.down + 1) * g.context_width * u * (key_dim + value_dim),
     }
     if places.size == places.context and table[:-2] == tuple(2 * c + 1 for c in places.centre):
-        # Measured on CPU: forward and backward, a convolution runs at a third of the speed of a matrix product.
-        counted["conv"] = kv * n * (3 * u * prod(table[:-2]) + heads)
+        # Measured on CPU: with its backward, a convolution runs at a third of the speed of a matrix product.
+        counted["conv"] = kv * n * ((3 if backward else 1) * u * prod(table[:-2]) + heads)
     return counted
 
 
@@ -86,7 +92,7 @@ def _convolved(table: Tensor, v: Tensor, places: Places) -> Tensor:
     # Asked for channels last, the convolution writes the k of each position side by side.
     kernel = kernel.contiguous(memory_format=torch.channels_last)
     lambdas = F.conv2d(maps, kernel, padding=padding)
-    return lambdas.permute(0, 2, 3, 1).reshape(depth, b, n, -1)
+    return lambdas.permute(0, 2, 3, 1).reshape(depth, b, n, table.shape[-2])
 
 
 def _transformed(table: Tensor, v: Tensor, places: Places) -> Tensor:
@@ -98,13 +104,14 @@ def _transformed(table: Tensor, v: Tensor, places: Places) -> Tensor:
     g = _grid(tuple(table.shape), places)
     t, v = _fit(table, places, g), _rows(v, g)
     b, depth, u, k = v.shape[0], v.shape[-1], t.shape[-1], t.shape[-2]
+    f = g.frequencies
     cosine, sine = _waves(g, v)
     wave = torch.stack((cosine, sine), 1)
     inward = torch.stack((wave, torch.stack((sine, -cosine), 1)), 1)[..., g.up : g.up + g.context_height]
-    values = torch.einsum("fgci,biyuv->fgvbcyu", inward, v).reshape(-1, 2 * depth * b, 2 * g.context_width * u)
+    values = torch.einsum("fgci,biyuv->fgvbcyu", inward, v).reshape(f, 2 * depth * b, 2 * g.context_width * u)
     t = torch.einsum("fcd,dxku->fcukx", wave[..., : g.up + g.down + 1], t).unfold(-1, g.context_width, 1)
-    t = t.permute(0, 1, 5, 2, 4, 3).reshape(-1, 2 * g.context_width * u, g.width * k)
-    spectrum = torch.bmm(values, t).view(-1, depth * b, g.width * k).transpose(0, 1)
+    t = t.permute(0, 1, 5, 2, 4, 3).reshape(f, 2 * g.context_width * u, g.width * k)
+    spectrum = torch.bmm(values, t).view(2 * f, depth * b, g.width * k).transpose(0, 1)
     # A real signal's frequencies come in conjugate pairs, but for the zeroth.
     outward = torch.cat((wave[:1] / g.period, wave[1:] * (2 / g.period)))[..., g.up : g.up + g.height]
     outward = outward.flatten(0, 1).t().expand(depth * b, -1, -1)
@@ -115,7 +122,7 @@ def _waves(g: _Grid, like: Tensor) -> tuple[Tensor, Tensor]:
     """Cosine and minus sine of `2 pi f t / period`, each `(f, t)`, for every row offset t from `-up` on."""
     stop = max(g.down + 1, g.context_height, g.height)
     t = torch.arange(-g.up, stop, dtype=torch.float64, device=like.device)
-    f = torch.arange((g.period + 1) // 2, dtype=torch.float64, device=like.device)
+    f = torch.arange(g.frequencies, dtype=torch.float64, device=like.device)
     angle = (f[:, None] * t).remainder_(g.period).mul_(2 * pi / g.period)
     return angle.cos().to(like.dtype), -angle.sin().to(like.dtype)
 
@@ -125,8 +132,8 @@ def _scores(q: Tensor, table: Tensor, v: Tensor, places: Places) -> Tensor:
     b, n, h, k = q.shape
     g = _grid(tuple(table.shape), places)
     t, v = _fit(table, places, g), _rows(v, g)
-    v = F.pad(v, (0, 0, 0, 0, 0, 0, g.up, g.height + g.down - g.context_height)).unfold(1, g.up + g.down + 1, 1)
-    q = F.pad(q, (0, 0, 0, 0, 0, g.height * g.width - n)).view(b, g.height, g.width, h, k)
+    v = _pad(v, (0, 0, 0, 0, 0, 0, g.up, g.height + g.down - g.context_height)).unfold(1, g.up + g.down + 1, 1)
+    q = _pad(q, (0, 0, 0, 0, 0, g.height * g.width - n)).view(b, g.height, g.width, h, k)
     scores = torch.einsum("bijhk,djkuy->bijhduy", q, t.unfold(1, g.context_width, 1))
     return torch.einsum("bijhduy,biyuvd->bijhv", scores, v).flatten(1, 2)[:, :n]
 
@@ -149,14 +156,19 @@ def _fit(table: Tensor, places: Places, g: _Grid) -> Tensor:
     if len(centre) == 2:
         left, right = g.width - 1 - centre[1], g.context_width - table.shape[1] + centre[1]
         up, down = g.up - centre[0], g.down + 1 - table.shape[0] + centre[0]
-        return F.pad(table, (0, 0, 0, 0, left, right, up, down)).flip(1)
+        return _pad(table, (0, 0, 0, 0, left, right, up, down)).flip(1)
     # Row by row, `di` rows and `dj` columns away is `di * width + dj` steps away.
     before, after = g.up * g.width + g.width - 1, g.down * g.width + g.width
-    table = F.pad(table, (0, 0, 0, 0, before - centre[0], after - table.shape[0] + centre[0]))
+    table = _pad(table, (0, 0, 0, 0, before - centre[0], after - table.shape[0] + centre[0]))
     return table.unfold(0, 2 * g.width - 1, g.width).flip(-1).permute(0, 3, 1, 2)
+
+
+def _pad(x: Tensor, edges: tuple[int, ...]) -> Tensor:
+    """`F.pad`, but without a copy where there is nothing to pad."""
+    return F.pad(x, edges) if any(edges) else x
 
 
 def _rows(v: Tensor, g: _Grid) -> Tensor:
     """Values as `(b, rows, columns, u, v)`, columns from right to left."""
-    v = F.pad(v, (0, 0, 0, 0, 0, g.context_height * g.context_width - v.shape[1]))
+    v = _pad(v, (0, 0, 0, 0, 0, g.context_height * g.context_width - v.shape[1]))
     return v.unflatten(1, (g.context_height, g.context_width)).flip(2)
