@@ -101,7 +101,7 @@ class Bend(nn.Module, ABC):
     @property
     def formula(self) -> Formula:
         """The formula of the docstring, as data."""
-        return Formula.of(type(self))
+        return Formula.of(self)
 
     def cost(self) -> Cost:
         """Elementary operations per element."""
@@ -188,7 +188,7 @@ class Bend(nn.Module, ABC):
         """The present value of a parameter, as a number, or as float64 with one number per channel."""
         value = getattr(self, name)
         if isinstance(value, Tensor):
-            return float(value) if self.channels is None else value.detach().double()
+            return float(value.detach()) if self.channels is None else value.detach().double()
         return value
 
     def extra_repr(self) -> str:

@@ -13,7 +13,8 @@ from unbend._errors import ArgumentError
 ARITHMETIC = ("abs", "sign", "relu", "where", "minimum", "maximum", "clip")
 TRANSCENDENTAL = (
     *("exp", "expm1", "log", "log1p", "sqrt", "erf", "Phi", "sigmoid", "softplus"),
-    *("sin", "cos", "tan", "tanh", "sinh", "cosh", "atan", "asin", "asinh"),
+    *("sin", "cos", "tan", "sinc", "tanh", "sinh", "cosh", "sech", "logcosh", "atan", "asin", "asinh"),
+    *("hypot", "isru", "gamma"),
 )
 CONSTANTS = ("pi", "e")
 

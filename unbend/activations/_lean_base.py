@@ -54,7 +54,7 @@ class _Lean(torch.autograd.Function):
 
 def _all(fixed: tuple[Any, ...], packed: Tensor | None) -> list[Any]:
     """The values in their order, the learned ones unpacked."""
-    learned = iter(() if packed is None else packed.unbind(0))
+    learned = iter([] if packed is None else [packed.select(0, i) for i in range(len(packed))])
     return [next(learned) if value is None else value for value in fixed]
 
 

@@ -4,13 +4,14 @@ import copy
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from unbend._contract import Example
 from unbend._errors import ArgumentError, UnbendError, UnknownNameError
 from unbend.testing._subject import Subject
 
-Run = Callable[[Subject], None]
+Run = Callable[[Subject], str | None]
+R = TypeVar("R", bound=Run)
 
 
 class ContractError(UnbendError, AssertionError):
@@ -23,7 +24,10 @@ class Skip(Exception):
 
 @dataclass(frozen=True)
 class Check:
-    """One sentence that must be true of every subject of a kind; `run` raises AssertionError where it is not."""
+    """One sentence that must be true of every subject of a kind.
+
+    `run` raises AssertionError where it is not, and may return what it has measured.
+    """
 
     name: str
     kind: str
@@ -40,15 +44,15 @@ class Kind:
     fits: Callable[[type], bool]
     checks: list[Check] = field(default_factory=list[Check])
 
-    def check(self, run: Run) -> Run:
+    def check(self, run: R) -> R:
         """Register a function of a subject under its own name; the first line of its docstring is the sentence."""
         return self._add(run, slow=False)
 
-    def slow_check(self, run: Run) -> Run:
+    def slow_check(self, run: R) -> R:
         """The same for a check that takes long: `check` leaves it out, and pytest marks it slow."""
         return self._add(run, slow=True)
 
-    def _add(self, run: Run, slow: bool) -> Run:
+    def _add(self, run: R, slow: bool) -> R:
         says = (inspect.getdoc(run) or "").split("\n")[0]
         self.checks.append(Check(run.__name__, self.name, says, run, slow))
         return run
@@ -80,10 +84,10 @@ class Case:
     def __str__(self) -> str:
         return f"{self.subject}-{self.check.name}"
 
-    def run(self) -> None:
-        """Run the check; raises ContractError with its name, or Skip."""
+    def run(self) -> str | None:
+        """Run the check, and return what it has measured; raises ContractError with its name, or Skip."""
         try:
-            self.check.run(self.subject)
+            return self.check.run(self.subject)
         except (Skip, ContractError):
             raise
         except Exception as error:
@@ -116,7 +120,7 @@ def check(subject: Any, *examples: Example, only: str | None = None) -> Mapping[
         only: the name of a single check.
 
     Returns:
-        What came of each check: "holds", or "skipped: " and the reason.
+        What came of each check: "holds" and what it measured, or "skipped" and the reason.
 
     Raises:
         ContractError: one line for every check that does not hold, with its name.
@@ -132,8 +136,8 @@ def check(subject: Any, *examples: Example, only: str | None = None) -> Mapping[
         if case.check.name != only if only else case.check.slow:
             continue
         try:
-            case.run()
-            outcome[str(case)] = "holds"
+            measured = case.run()
+            outcome[str(case)] = "holds" + (f": {measured}" if measured else "")
         except Skip as reason:
             outcome[str(case)] = f"skipped: {reason}"
         except ContractError as error:
