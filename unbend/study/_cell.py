@@ -16,6 +16,8 @@ from unbend.study._spec import Arm, Budget, Diverged, Metric, Skip, Study
 
 # Measured by the clock, whether or not the study declares them.
 TIMINGS = frozenset({"seconds", "ms_per_step"})
+# What keeps the libraries below torch to one thread; they read it when they are loaded.
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 _POINTS = 64
 _LONGEST = 20_000
 
@@ -42,6 +44,10 @@ class Work:
     data: Mapping[str, Any]
 
 
+class OutOfTime(UnbendError):
+    """The cell's deadline has passed."""
+
+
 @dataclass(frozen=True)
 class Outcome:
     """What came of a cell, in the words of the record."""
@@ -54,6 +60,19 @@ class Outcome:
     env: Mapping[str, str] = field(default_factory=environment)
 
     @classmethod
+    def of(cls, error: BaseException) -> "Outcome":
+        """What an error of the trial means."""
+        match error:
+            case Skip():
+                return cls.broken("skipped", "Skip", str(error))
+            case OutOfTime():
+                return cls.broken("timeout", "OutOfTime", str(error))
+            case Diverged():
+                return cls.broken("diverged", "Diverged", str(error))
+            case _:
+                return cls.broken("failed", type(error).__name__, _message(error), _traceback(error))
+
+    @classmethod
     def broken(cls, status: Status, kind: str, message: str, traceback: str = "") -> "Outcome":
         """A cell without a result, and why."""
         told = {"type": kind, "message": message[:_LONGEST], "traceback": traceback[-_LONGEST:]}
@@ -61,6 +80,19 @@ class Outcome:
 
 
 Ended = tuple[Task, Outcome]
+
+
+@dataclass(frozen=True)
+class Running:
+    """A cell that is running: how many seconds it was given, and when (by `time.monotonic`) they are over."""
+
+    task: Task
+    seconds: float
+    ends: float
+
+    def too_long(self) -> Outcome:
+        """What becomes of it when it does not look at the time."""
+        return Outcome.broken("timeout", "OutOfTime", f"not finished after {self.seconds:.4g} s, and was ended")
 
 
 @dataclass(frozen=True)
@@ -74,6 +106,14 @@ class Limits:
     def left(self) -> float:
         """Seconds for a cell that starts now."""
         return min(self.seconds, self.ends - monotonic())
+
+    def start(self, task: Task) -> Running:
+        left = self.left()
+        return Running(task, left, monotonic() + left)
+
+    def counts(self, running: Running, outcome: Outcome) -> bool:
+        """Whether an outcome is the cell's own: one that only the end of the run cut off is none."""
+        return outcome.status != "timeout" or running.seconds >= self.seconds
 
 
 def record_of(study: Study, hashes: Mapping[str, str], task: Task, outcome: Outcome) -> Record:
@@ -98,10 +138,6 @@ def record_of(study: Study, hashes: Mapping[str, str], task: Task, outcome: Outc
         error=outcome.error,
         env=outcome.env,
     )
-
-
-class OutOfTime(UnbendError):
-    """The cell's deadline has passed."""
 
 
 class LiveCell:
@@ -147,16 +183,9 @@ def run_cell(work: Work, task: Task, seconds: float) -> Outcome:
     _seed_everything(cell.seed)
     start = perf_counter()
     try:
-        returned = work.study.trial(cell)
-        outcome = _sorted_out(returned, work.study.metrics)
-    except Skip as error:
-        return Outcome.broken("skipped", "Skip", str(error))
-    except OutOfTime as error:
-        return Outcome.broken("timeout", "OutOfTime", str(error))
-    except Diverged as error:
-        outcome = Outcome.broken("diverged", "Diverged", str(error))
+        outcome = _sorted_out(work.study.trial(cell), work.study.metrics)
     except BaseException as error:
-        outcome = Outcome.broken("failed", type(error).__name__, _message(error), _traceback(error))
+        outcome = Outcome.of(error)
     timings = {**outcome.timings, "seconds": perf_counter() - start}
     curves = {name: _thinned(curve) for name, curve in cell.curves.items()}
     return replace(outcome, timings=timings, curves=curves)

@@ -14,12 +14,11 @@ from time import monotonic
 import cloudpickle
 
 from unbend._errors import UnbendError
-from unbend.study._cell import Ended, Limits, Outcome, Task, Work
+from unbend.study._cell import THREADS, Ended, Limits, Outcome, Running, Task, Work
 
 # A cell whose process died may have been the victim of another's memory: it is run once more, after the others.
 ATTEMPTS = 2
 _FAREWELL = 2.0
-_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 
 def local(work: Work, tasks: Iterable[Task], limits: Limits, log: Path | None = None) -> Generator[Ended]:
@@ -46,18 +45,17 @@ def local(work: Work, tasks: Iterable[Task], limits: Limits, log: Path | None = 
 
 def _served(link: Connection, waiting: deque[Task], limits: Limits) -> Generator[Ended]:
     """Keep the server busy until nothing waits; tasks may be added to `waiting` meanwhile."""
-    running: dict[Task, float] = {}
+    running: dict[Task, Running] = {}
     try:
         while waiting or running:
             while waiting and len(running) < limits.jobs and limits.left() > 0:
-                task = waiting.popleft()
-                running[task] = limits.left()
-                link.send((task, running[task]))
+                started = limits.start(waiting.popleft())
+                running[started.task] = started
+                link.send(started)
             if not running or not link.poll(_patience(limits)):
                 return
             task, outcome = link.recv()
-            cut = running.pop(task) < limits.seconds
-            if not (cut and outcome.status == "timeout"):
+            if limits.counts(running.pop(task), outcome):
                 yield task, outcome
     except (EOFError, ConnectionError):
         lost = Outcome.broken("killed", "Killed", "the cells' process was ended from outside")
@@ -80,7 +78,7 @@ def _server(packed: bytes, limits: Limits, log: Path | None) -> Generator[Connec
             process = subprocess.Popen(
                 [sys.executable, "-c", _program(theirs.fileno())],
                 pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, stdout=output, stderr=output,
-                env={**os.environ, **dict.fromkeys(_THREADS, "1")},
+                env={**os.environ, **dict.fromkeys(THREADS, "1")},
             )  # fmt: skip
         try:
             broken = _hand_over(link, packed, limits)

@@ -12,22 +12,23 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection, Pipe, wait
 from time import monotonic
 
-from unbend.study._cell import Outcome, Task, Work, run_cell
+from unbend.study._cell import Outcome, Running, Work, run_cell
 
 # A cell that does not look at its deadline gets this much longer, then its process is ended.
 GRACE = 2.0
 _POLL = 0.5
 
 
-@dataclass
+@dataclass(frozen=True)
 class _Child:
-    """A running cell."""
+    """A process, the cell that it runs, and where it says what came of it."""
 
-    task: Task
     process: int
+    cell: Running
     link: Connection
-    seconds: float
-    ends: float
+
+    def left(self) -> float:
+        return self.cell.ends + GRACE - monotonic()
 
 
 def serve(descriptor: int) -> None:
@@ -71,30 +72,30 @@ class _Nursery:
     def _wait(self) -> None:
         """Until a child reports, a deadline passes or a task comes; start the task."""
         children = self._children.values()
-        soonest = min((child.ends - monotonic() for child in children), default=None)
+        soonest = min((child.left() for child in children), default=None)
         # A child that died and left a process behind does not show on its link: hence the poll.
         timeout = None if soonest is None else max(0.0, min(soonest, _POLL))
         if self._link in wait([self._link, *(child.link for child in children)], timeout):
-            self._start(*self._link.recv())
+            self._start(self._link.recv())
 
-    def _start(self, task: Task, seconds: float) -> None:
+    def _start(self, cell: Running) -> None:
         reader, writer = Pipe(duplex=False)
         process = os.fork()
         if not process:
-            self._be_child(writer, task, seconds)
+            self._be_child(writer, cell)
         writer.close()
         with suppress(OSError):
             os.setpgid(process, process)
-        self._children[process] = _Child(task, process, reader, seconds, monotonic() + seconds + GRACE)
+        self._children[process] = _Child(process, cell, reader)
 
-    def _be_child(self, writer: Connection, task: Task, seconds: float) -> None:
+    def _be_child(self, writer: Connection, cell: Running) -> None:
         code = 70
         try:
             # A group of its own, so that what it starts ends with it.
             os.setpgid(0, 0)
             _die_with_parent()
             self._link.close()
-            outcome = run_cell(self._work, task, seconds)
+            outcome = run_cell(self._work, cell.task, cell.seconds)
             sys.stdout.flush()
             sys.stderr.flush()
             writer.send(outcome)
@@ -111,14 +112,14 @@ class _Nursery:
             ended, status = os.waitpid(child.process, os.WNOHANG)
             if ended:
                 outcome = Outcome.broken("killed", "Killed", _how_it_ended(status))
-            elif monotonic() > child.ends:
-                outcome = Outcome.broken("timeout", "OutOfTime", f"not finished after {child.seconds:.4g} s")
+            elif child.left() < 0:
+                outcome = child.cell.too_long()
             else:
                 return
         _end(child.process)
         child.link.close()
         del self._children[child.process]
-        self._link.send((child.task, outcome))
+        self._link.send((child.cell.task, outcome))
 
 
 def _end(process: int) -> None:

@@ -166,7 +166,8 @@ def _curve(value: Any) -> bool:
 _CHECKS: dict[str, Callable[[Any], bool]] = {
     **dict.fromkeys(("key", "digest", "study", "arm", "data", "data_hash", "dtype"), _text),
     **dict.fromkeys(("version", "seed", "threads", "format"), _whole),
-    **dict.fromkeys(("params", "budget"), _json),
+    "params": _json,
+    "budget": lambda value: _json(value) and _text(value.get("kind")) and _finite(value.get("value")),
     **dict.fromkeys(("metrics", "timings"), _each(_finite)),
     "curves": _each(_curve),
     "env": _each(_text),

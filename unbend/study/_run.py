@@ -11,8 +11,12 @@ from time import monotonic
 from typing import Any
 
 from unbend._errors import at_least, one_of, positive
+from unbend._rooms import ROOT, study_files
 from unbend.study._cell import Ended, Limits, Task, Work, record_of
+from unbend.study._closure import Closure
+from unbend.study._declared import Declared, file_hashes
 from unbend.study._digest import digests
+from unbend.study._environment import environment
 from unbend.study._plan import Plan, plan
 from unbend.study._plan import only as chosen_by
 from unbend.study._record import Record
@@ -139,9 +143,10 @@ class _Session:
         self._study, self._store, self._writer, self._tell = study, store, writer, on_event
         contents = store.read()
         self._records, self._problems = contents.records, contents.problems
-        self._data = {name: _load(study, name) for name in study.data}
+        self._data = {name: load_data(study, name) for name in study.data}
         self._hashes: dict[str, str] = {name: data.hash for name, data in self._data.items()}
-        self._digests = digests(study)
+        self._closure = Closure()
+        self._digests = digests(study, self._closure)
         self._ran: set[str] = set()
 
     def plan(self, seeds: Iterable[int]) -> Plan:
@@ -174,10 +179,20 @@ class _Session:
         records = everything.current(accept_stale=accept_stale)
         stale = frozenset(task.key for task in everything.stale) if accept_stale else frozenset[str]()
         path = write_report(self._study, records, self._store.folder, stale=stale) if report else None
+        self._declare(verdicts)
         missing = len(plan.missing) + (0 if accept_stale else len(plan.stale))
         return Run(
             self._study, tuple(records), tuple(verdicts), stale, len(self._ran), before, missing, self._problems, path
         )
+
+    def _declare(self, verdicts: list[Verdict]) -> None:
+        files = file_hashes({*self._closure.files, *declaring_file(self._study.name)})
+        told = [
+            {"claim": v.claim.text, "verdict": v.verdict, "low": v.low, "high": v.high, "seeds": v.seeds}
+            for v in verdicts
+        ]
+        torch = environment()["torch"]
+        Declared(self._study, self._hashes, self._digests, files, torch, tuple(told)).write(self._store.folder)
 
 
 HandOut = Callable[[Work, Iterable[Task], Limits, Path], Generator[Ended]]
@@ -198,7 +213,14 @@ def _runner(name: str, address: str | None) -> HandOut:
     return on_ray(address)
 
 
-def _load(study: Study, name: str) -> Any:
+def declaring_file(study: str) -> list[Path]:
+    """The file of this package that declares the study, if one does."""
+    found = study_files().get(study)
+    return [ROOT.parent.joinpath(*found.module.split(".")).with_suffix(".py")] if found else []
+
+
+def load_data(study: Study, name: str) -> Any:
+    """A data set of the study."""
     if name in study.sources:
         return study.sources[name].load()
     from unbend.data import load

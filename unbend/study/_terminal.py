@@ -11,6 +11,7 @@ from unbend.study._record import Record
 from unbend.study._run import Event, Run
 from unbend.study._summary import BROKEN, Cells, number, plural
 from unbend.study._verdict import Verdict
+from unbend.study._view import View, counts
 
 _COLOURS = {"holds": "green", "does not hold": "red", "inconclusive": "yellow", "not run": "dim"}
 
@@ -76,6 +77,24 @@ def show(run: Run, console: Console | None = None) -> None:
     console.print("reduced scale: tests the direction, not the paper's number", style="dim")
     for line in notes(run):
         console.print(line, markup=False, soft_wrap=True)
+
+
+def show_status(view: View, console: Console | None = None) -> None:
+    """Print the state of every arm on every data set, and the verdicts of the last run."""
+    console = console or Console(highlight=False)
+    rows = counts(view)
+    table = Table(box=None, header_style="bold")
+    for column in rows[0]:
+        table.add_column(column, justify="left" if column in ("data", "arm") else "right")
+    for row in rows:
+        table.add_row(*(escape(str(value)) if value else "" for value in row.values()))
+    console.print(table)
+    total = {name: sum(row[name] for row in rows) for name in rows[0] if name not in ("data", "arm")}
+    console.print(", ".join(f"{count} {name}" for name, count in total.items() if count))
+    for verdict in view.verdicts:
+        console.print(f"{verdict['verdict']:<13}  {verdict['claim']}", markup=False, soft_wrap=True)
+    for note in view.notes:
+        console.print(note, markup=False, soft_wrap=True)
 
 
 def arms_table(run: Run) -> Table:
