@@ -25,8 +25,9 @@ def pairwise(layer: RelativeAttention2d, x: Tensor) -> Tensor:
     return y.flatten(1, 2)
 
 
-def test_relative_attention_is_the_sum_over_pairs() -> None:
-    layer = RelativeAttention2d(6, (2, 5), heads=3, dtype=torch.float64)
+@pytest.mark.parametrize("path", ["map", "fused"])
+def test_relative_attention_is_the_sum_over_pairs(path) -> None:
+    layer = RelativeAttention2d(6, (2, 5), heads=3, path=path, dtype=torch.float64)
     x = torch.randn(2, 6, 2, 5, dtype=torch.float64)
     torch.testing.assert_close(layer(x), pairwise(layer, x))
 
@@ -64,7 +65,15 @@ def test_efficient_attention_equals_its_quadratic_form() -> None:
     torch.testing.assert_close(layer(x), (v @ weights.transpose(2, 3)).reshape(2, 6, 3, 5))
 
 
-@pytest.mark.parametrize("layer", [RelativeAttention2d(4, (3, 5), heads=2), EfficientAttention2d(4, heads=2)], ids=str)
+@pytest.mark.parametrize(
+    "layer",
+    [
+        RelativeAttention2d(4, (3, 5), heads=2),
+        RelativeAttention2d(4, (3, 5), heads=2, path="fused"),
+        EfficientAttention2d(4, heads=2),
+    ],
+    ids=str,
+)
 def test_padded_pixels_are_not_seen(layer: torch.nn.Module) -> None:
     x, padding = torch.randn(2, 4, 3, 5), torch.rand(2, 3, 5) < 0.6
     padding[1] = False
@@ -77,5 +86,7 @@ def test_padded_pixels_are_not_seen(layer: torch.nn.Module) -> None:
 def test_size_and_heads_are_checked() -> None:
     with pytest.raises(ArgumentError, match=r"dim: got 6; expected a multiple of heads=4"):
         EfficientAttention2d(6)
+    with pytest.raises(ArgumentError, match="Did you mean 'fused'"):
+        RelativeAttention2d(4, (3, 5), path="fuse")  # pyright: ignore: the name is wrong on purpose
     with pytest.raises(ArgumentError, match="x: got shape"):
         RelativeAttention2d(4, (3, 5))(torch.zeros(1, 4, 5, 3))

@@ -7,12 +7,12 @@ from torch import nn
 from unbend._errors import ArgumentError
 from unbend.data import Dataset, load
 from unbend.mixers import EfficientAttention2d
-from unbend.models import convolution, small_bottleneck, small_mlp
+from unbend.models import any_size, convolution, small_bottleneck, small_mlp
 from unbend.study import Arm
 from unbend.study._match import match_width, measure
 
 DIGITS = load("digits")
-CONVOLUTION, ATTENTION = Arm(convolution), Arm(EfficientAttention2d)
+CONVOLUTION, ATTENTION = (Arm(any_size, {"mixer": mixer}) for mixer in (convolution, EfficientAttention2d))
 
 
 @pytest.mark.parametrize("match", ["params", "operations"])

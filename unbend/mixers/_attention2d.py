@@ -1,16 +1,18 @@
 """Attention over images, the yardsticks of cheaper mixers: all pairs with relative positions, and in linear time."""
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import ClassVar, Literal, get_args
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from unbend._contract import Example
-from unbend._errors import ArgumentError, at_least
+from unbend._errors import ArgumentError, at_least, one_of
 from unbend.mixers._base import Mixer, accumulate
 
 Device = torch.device | str | None
+Path = Literal["map", "fused"]
 
 
 class RelativeAttention2d(Mixer):
@@ -27,12 +29,14 @@ class RelativeAttention2d(Mixer):
         dim: channels, a multiple of `heads`.
         size: the map, `(H, W)`.
         heads: how many, each of depth k = dim / heads.
+        path: "map" forms the attention map; "fused" never does: queries and keys are lengthened by H + W numbers whose
+            products are the scores of rows and columns, and torch's fused kernel takes them.
         device: where the parameters lie.
         dtype: their type.
 
     Behaviour:
-        Time b n^2 d, and b h n^2 numbers of memory: the attention map is formed. Where every pixel is padding the
-        output is zero.
+        Time b n^2 d; memory b h n^2 on the path "map", b h n (k + H + W) on "fused", which costs more operations. Where
+        every pixel is padding the output is zero.
 
     Departures:
         No output projection: in a bottleneck the 1 x 1 convolution that follows is one.
@@ -45,14 +49,24 @@ class RelativeAttention2d(Mixer):
         torch.Size([2, 8, 5, 7])
     """
 
-    examples: ClassVar[tuple[Example, ...]] = (Example({"dim": 6, "size": (5, 7), "heads": 3}, (2, 6, 5, 7)),)
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example({"dim": 6, "size": (5, 7), "heads": 3}, (2, 6, 5, 7)),
+        Example({"dim": 6, "size": (5, 7), "heads": 2, "path": "fused"}, (2, 6, 5, 7)),
+    )
 
     def __init__(
-        self, dim: int, size: Sequence[int], *, heads: int = 4, device: Device = None, dtype: torch.dtype | None = None
+        self,
+        dim: int,
+        size: Sequence[int],
+        *,
+        heads: int = 4,
+        path: Path = "map",
+        device: Device = None,
+        dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
         height, width = (at_least(1, size=side) for side in size)
-        self.size, self.heads = (height, width), heads
+        self.size, self.heads, self.path = (height, width), heads, one_of(get_args(Path), path=path)
         self.to_qkv = _projection(dim, heads, device, dtype)
         depth = dim // heads
         self.rows, self.columns = (
@@ -65,24 +79,31 @@ class RelativeAttention2d(Mixer):
         if x.ndim != 4 or tuple(x.shape[2:]) != self.size:
             raise ArgumentError.of("x", f"shape {tuple(x.shape)}", f"(b, {self.to_qkv.in_channels}, *{self.size})")
         q, k, v = _split(self.to_qkv(x), self.heads)
-        scores = q @ k.transpose(-1, -2) + self._position_scores(q)
-        if padding is None:
-            weights = (scores * q.shape[-1] ** -0.5).softmax(-1)
-        else:
-            hidden = ~padding.flatten(1)[:, None, None]
-            weights = (scores * q.shape[-1] ** -0.5).masked_fill(hidden, float("-inf")).softmax(-1)
-            weights = weights.masked_fill(hidden, 0.0)
-        return _join(weights @ v, x)
+        q = q * q.shape[-1] ** -0.5
+        hidden = None if padding is None else ~padding.flatten(1)[:, None, None]
+        down, across = self._position_scores(q)
+        y = self._fused(q, k, v, down, across, hidden) if self.path == "fused" else _map(q, k, v, down, across, hidden)
+        return _join(y if hidden is None else y.masked_fill(hidden.all(-1, keepdim=True), 0.0), x)
 
-    def _position_scores(self, q: Tensor) -> Tensor:
-        # A row and a column each have their own score; their sum is spread over the map only at the end.
+    def _position_scores(self, q: Tensor) -> tuple[Tensor, Tensor]:
+        """Scores of queries with rows `(b, h, n, H)` and with columns `(b, h, n, W)`; a pixel's score is their sum."""
         grid = q.unflatten(2, self.size)
         down = torch.einsum("bhyxk,yzk->bhyxz", grid, _by_offset(self.rows))
         across = torch.einsum("bhyxk,xzk->bhyxz", grid, _by_offset(self.columns))
-        return (down[..., :, None] + across[..., None, :]).flatten(4).flatten(2, 3)
+        return down.flatten(2, 3), across.flatten(2, 3)
+
+    def _fused(self, q: Tensor, k: Tensor, v: Tensor, down: Tensor, across: Tensor, hidden: Tensor | None) -> Tensor:
+        height, width = self.size
+        row = torch.eye(height, device=q.device, dtype=q.dtype).repeat_interleave(width, 0).expand(*k.shape[:3], -1)
+        column = torch.eye(width, device=q.device, dtype=q.dtype).repeat(height, 1).expand(*k.shape[:3], -1)
+        q, k = torch.cat([q, down, across], -1), torch.cat([k, row, column], -1)
+        # The kernel wants values as long as keys.
+        longer = F.pad(v, (0, height + width))
+        mask = None if hidden is None else (~hidden).expand(-1, 1, q.shape[2], -1)
+        return F.scaled_dot_product_attention(q, k, longer, mask, scale=1.0)[..., : v.shape[-1]]
 
     def extra_repr(self) -> str:
-        return f"{self.to_qkv.in_channels}, {self.size}, heads={self.heads}"
+        return f"{self.to_qkv.in_channels}, {self.size}, heads={self.heads}, path={self.path!r}"
 
 
 class EfficientAttention2d(Mixer):
@@ -97,7 +118,6 @@ class EfficientAttention2d(Mixer):
 
     Args:
         dim: channels, a multiple of `heads`.
-        size: taken so that all mixers of images are called alike; any map is accepted.
         heads: how many, each of depth dim / heads.
         device: where the parameters lie.
         dtype: their type.
@@ -118,15 +138,7 @@ class EfficientAttention2d(Mixer):
 
     examples: ClassVar[tuple[Example, ...]] = (Example({"dim": 6, "heads": 3}, (2, 6, 5, 7)),)
 
-    def __init__(
-        self,
-        dim: int,
-        size: Sequence[int] | None = None,
-        *,
-        heads: int = 4,
-        device: Device = None,
-        dtype: torch.dtype | None = None,
-    ) -> None:
+    def __init__(self, dim: int, *, heads: int = 4, device: Device = None, dtype: torch.dtype | None = None) -> None:
         super().__init__()
         self.heads = heads
         self.to_qkv = _projection(dim, heads, device, dtype)
@@ -142,6 +154,11 @@ class EfficientAttention2d(Mixer):
 
     def extra_repr(self) -> str:
         return f"{self.to_qkv.in_channels}, heads={self.heads}"
+
+
+def _map(q: Tensor, k: Tensor, v: Tensor, down: Tensor, across: Tensor, hidden: Tensor | None) -> Tensor:
+    scores = q @ k.transpose(-1, -2) + (down[..., :, None] + across[..., None, :]).flatten(3)
+    return (scores if hidden is None else scores.masked_fill(hidden, float("-inf"))).softmax(-1) @ v
 
 
 def _projection(dim: int, heads: int, device: Device, dtype: torch.dtype | None) -> nn.Conv2d:

@@ -28,7 +28,9 @@ from unbend.models._lambda_resnet import (
     lambda_resnet420 as lambda_resnet420,
 )
 from unbend.models._lambda_resnet_base import LambdaBottleneck as LambdaBottleneck
+from unbend.models._small import any_size as any_size
 from unbend.models._small import convolution as convolution
+from unbend.models._small import excited_convolution as excited_convolution
 from unbend.models._small import small_bottleneck as small_bottleneck
 from unbend.models._small import small_cnn as small_cnn
 from unbend.models._small import small_mlp as small_mlp

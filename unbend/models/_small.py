@@ -1,14 +1,18 @@
 """Small networks for studies on two cores, each with a place for the thing under test."""
 
 from collections.abc import Callable
-from math import prod
+from math import ceil, prod
+from typing import Any
 
 from torch import Tensor, nn
 
 from unbend._errors import at_least
 from unbend.data import Dataset
+from unbend.layers import SqueezeExcite
 
 Make = Callable[..., nn.Module]
+
+_MAP = 8
 
 
 def small_mlp(make: Make, data: Dataset, width: int = 64) -> nn.Module:
@@ -64,9 +68,9 @@ def small_cnn(make: Make, data: Dataset, width: int = 16) -> nn.Module:
 def small_bottleneck(make: Make, data: Dataset, width: int = 32, blocks: int = 2) -> nn.Module:
     """A residual bottleneck network for images; `make(channels, size)` takes the place of its 3 x 3 convolutions.
 
-    The stem halves the map once; then every block narrows to half the channels, mixes positions, and widens again. The
-    narrow part is a multiple of four, so that mixers of four heads fit. As the width grows, it grows in one block after
-    the other, so that the cost moves in small steps.
+    A convolution, then a maximum over squares, brings the image to a map of at most 8 x 8; then every block narrows to
+    half the channels, mixes positions, and widens again. The narrow part is a multiple of four, so that mixers of four
+    heads fit. As the width grows, it grows in one block after the other, so that the cost moves in small steps.
 
     Args:
         make: called with the channels and the size `(H, W)` of the map, once for each block.
@@ -77,20 +81,38 @@ def small_bottleneck(make: Make, data: Dataset, width: int = 32, blocks: int = 2
     Examples:
         >>> import torch
         >>> from unbend.data import load
-        >>> small_bottleneck(convolution, load("digits"))(torch.zeros(3, 1, 8, 8)).shape
+        >>> from unbend.mixers import RelativeAttention2d
+        >>> small_bottleneck(RelativeAttention2d, load("digits"))(torch.zeros(3, 1, 8, 8)).shape
         torch.Size([3, 10])
     """
     channels, height, breadth = data.shape
-    size = (height + 1) // 2, (breadth + 1) // 2
+    stride = ceil(max(height, breadth) / _MAP)
+    size = ceil(height / stride), ceil(breadth / stride)
     inner = [max((width + 8 * i // blocks) // 8, 1) * 4 for i in range(blocks)]
-    stem = nn.Conv2d(channels, width, 3, stride=2, padding=1, bias=False), nn.BatchNorm2d(width), nn.ReLU()
+    stem = nn.Conv2d(channels, width, 3, padding=1, bias=False), nn.BatchNorm2d(width), nn.ReLU()
+    pool = nn.MaxPool2d(stride, ceil_mode=True)
     body = [_bottleneck(make(narrow, size), width, narrow) for narrow in inner]
-    return nn.Sequential(*stem, *body, *_pooled(width, data.outputs))
+    return nn.Sequential(*stem, pool, *body, *_pooled(width, data.outputs))
 
 
-def convolution(channels: int, size: tuple[int, int] | None = None) -> nn.Module:
-    """The 3 x 3 convolution that a bottleneck has as a rule; `size` is not needed, but other mixers want it."""
+def any_size(channels: int, size: tuple[int, int], mixer: Make, **settings: Any) -> nn.Module:
+    """Make a mixer that takes maps of any size, where others want to know it: `mixer(channels, **settings)`.
+
+    Examples:
+        >>> any_size(8, (5, 7), convolution)
+        Conv2d(8, 8, kernel_size=(3, 3), stride=(1, 1), padding=(1, 1), bias=False)
+    """
+    return mixer(channels, **settings)
+
+
+def convolution(channels: int) -> nn.Module:
+    """The 3 x 3 convolution that a bottleneck has as a rule."""
     return nn.Conv2d(channels, channels, 3, padding=1, bias=False)
+
+
+def excited_convolution(channels: int, ratio: float = 0.25) -> nn.Module:
+    """The same, its channels then scaled by squeeze-and-excitation."""
+    return nn.Sequential(convolution(channels), SqueezeExcite(channels, ratio))
 
 
 def _bottleneck(mixer: nn.Module, width: int, inner: int) -> nn.Module:
