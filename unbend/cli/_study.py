@@ -72,7 +72,7 @@ def run(
         try:
             done = run_study(
                 find(name), runs=runs, seeds=seeds, only=only, jobs=jobs, runner=on, address=address,
-                deadline=_seconds("deadline", deadline), cell_seconds=_seconds("cell-deadline", cell_deadline),
+                deadline=seconds("deadline", deadline), cell_seconds=seconds("cell-deadline", cell_deadline),
                 force=force, accept_stale=accept_stale, until_decided=until_decided, max_seeds=max_seeds,
                 on_event=teller,
             )  # fmt: skip
@@ -82,7 +82,7 @@ def run(
     if as_json:
         from unbend.study._export import run_json
 
-        _print_json(run_json(done, strict=strict))
+        print_json(run_json(done, strict=strict))
     else:
         show(done)
     if record:
@@ -98,7 +98,7 @@ def status(name: Name, as_json: Json = False, runs: Runs = None) -> None:
     view = look(name, runs, live=False)
     if as_json:
         verdicts = [dict(verdict) for verdict in view.verdicts]
-        _print_json({"study": name, "cells": counts(view), "verdicts": verdicts, "notes": list(view.notes)})
+        print_json({"study": name, "cells": counts(view), "verdicts": verdicts, "notes": list(view.notes)})
     else:
         show_status(view)
 
@@ -127,7 +127,7 @@ def diff(
 
     rows = compare(name, old, runs, accept_stale=accept_stale)
     if as_json:
-        _print_json(rows)
+        print_json(rows)
         return
     for row in rows:
         typer.echo(f"{row['what']}: {row['name']}: {shown(row['old'])} -> {shown(row['new'])}")
@@ -155,7 +155,7 @@ def export(
         sys.stdout.write(text)
 
 
-def _seconds(option: str, text: str | None) -> float | None:
+def seconds(option: str, text: str | None) -> float | None:
     """`90`, `90s`, `1.5m` or `2h` in seconds."""
     if text is None:
         return None
@@ -165,5 +165,5 @@ def _seconds(option: str, text: str | None) -> float | None:
     return float(found[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[found[2]]
 
 
-def _print_json(value: object) -> None:
+def print_json(value: object) -> None:
     typer.echo(json.dumps(value, indent=1))
