@@ -1,0 +1,133 @@
+"""Send single calls of one module elsewhere, by giving the module an edited class."""
+
+import functools
+import inspect
+import types
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import torch
+from torch import nn
+from torch.overrides import TorchFunctionMode
+
+from unbend.surgery._place_base import Key, locate
+from unbend.surgery._source_base import End, call_at, rewritten
+
+
+@dataclass(frozen=True)
+class Edit:
+    """One call of a method that a child of the module takes from now on.
+
+    Args:
+        method: the method that holds the call, or runs the function that holds it.
+        key: where the call stands, as `Place.key`.
+        names: the names of the function that is called; a rewritten call needs none.
+        child: the attribute of the module that takes the call.
+        end: where the call ends in the source of the method; None to intercept it while the method runs.
+        before_dot: whether its input stands before the dot, as in `x.relu()`.
+        everything: whether all of its arguments are handed on, or its input alone.
+    """
+
+    method: str
+    key: Key
+    names: tuple[str, ...]
+    child: str
+    end: End | None = None
+    before_dot: bool = False
+    everything: bool = False
+
+
+class Edited:
+    """Marks a class that `edited` made; the class that it stands for and what was edited are its attributes."""
+
+    original: type[nn.Module]
+    edits: tuple[Edit, ...]
+
+    def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
+        # A class made at run time cannot be found by its name: copies and pickles make it anew.
+        _, _, *state = super().__reduce_ex__(protocol)
+        return (_restore, (self.original, self.edits), *state)
+
+
+def obstacle(cls: type[nn.Module]) -> str:
+    """Why instances of `cls` cannot be given an edited class; empty where they can."""
+    original = original_of(cls)
+    if issubclass(original, nn.Sequential | nn.ModuleList | nn.ModuleDict):
+        return "its module runs over its children, and a new one would be taken for a layer"
+    own = any(
+        getattr(original, name, None) is not getattr(nn.Module, name, None)
+        for name in ("__new__", "__reduce__", "__reduce_ex__", "__deepcopy__")
+    )
+    return "its module copies or pickles itself in a way of its own" if own else ""
+
+
+def original_of(cls: type[nn.Module]) -> type[nn.Module]:
+    """The class that an edited class stands for; any other class itself."""
+    return cls.original if issubclass(cls, Edited) else cls
+
+
+def with_edits(cls: type[nn.Module], edits: Sequence[Edit]) -> type[nn.Module]:
+    """`cls`, edited or not, with `edits` on top."""
+    earlier = cls.edits if issubclass(cls, Edited) else ()
+    return edited(original_of(cls), (*earlier, *edits))
+
+
+@lru_cache(maxsize=1024)
+def edited(original: type[nn.Module], edits: tuple[Edit, ...]) -> type[nn.Module]:
+    """A subclass of `original`, of the same name, in which the edited calls go to children of the module."""
+    members: dict[str, Any] = {"original": original, "edits": edits}
+    for method in {edit.method: None for edit in edits}:
+        function = inspect.getattr_static(original, method)
+        rewrite = {e.end: (e.child, e.before_dot, e.everything) for e in edits if e.method == method and e.end}
+        if rewrite:
+            lost = [end for end in rewrite if call_at(function, end) is None]
+            if lost:
+                raise RuntimeError(f"{original.__qualname__}.{method} has changed since it was swapped: {lost[0]}")
+            function = rewritten(function, rewrite)
+        caught = tuple(e for e in edits if e.method == method and not e.end)
+        members[method] = intercepted(function, caught) if caught else function
+    members |= {name: getattr(original, name) for name in ("__module__", "__qualname__", "__doc__")}
+    return types.new_class(original.__name__, (Edited, original), exec_body=lambda space: space.update(members))
+
+
+def intercepted(function: types.FunctionType, edits: tuple[Edit, ...]) -> Callable[..., Any]:
+    """The method `function`, with the calls of `edits` caught while it runs."""
+
+    @functools.wraps(function)
+    def method(self: nn.Module, *args: Any, **kwargs: Any) -> Any:
+        with _Interceptor(self, edits):
+            return function(self, *args, **kwargs)
+
+    reason = "unbend.swap catches a call here by its place in the source, which a compiler does not see"
+    return torch.compiler.disable(method, reason=reason)
+
+
+class _Interceptor(TorchFunctionMode):
+    """Catches torch functions by the place that calls them."""
+
+    def __init__(self, owner: nn.Module, edits: tuple[Edit, ...]) -> None:
+        super().__init__()
+        self.owner = owner
+        self.edits = edits
+        self.names = {name for edit in edits for name in edit.names}
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: Sequence[Any] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        name = getattr(func, "__name__", "")
+        place = locate(inspect.currentframe()) if name in self.names else None
+        if place is not None and place.owner is self.owner:
+            for edit in self.edits:
+                if edit.key == place.key and name in edit.names:
+                    child = getattr(self.owner, edit.child)
+                    if edit.everything:
+                        return child(*args, **kwargs)
+                    return child(args[0] if args else kwargs["input"])
+        return func(*args, **kwargs)
+
+
+def _restore(original: type[nn.Module], edits: tuple[Edit, ...]) -> nn.Module:
+    return nn.Module.__new__(edited(original, edits))

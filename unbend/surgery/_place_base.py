@@ -1,0 +1,148 @@
+"""Where a call stands: read from the frame that makes it, while it is being made."""
+
+import dis
+import inspect
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from types import CodeType, FrameType
+from typing import Any
+
+from torch import nn
+
+# Frames between a call and what it reaches: torch's dispatch, its tracer, and ours.
+_PLUMBING = ("torch.overrides", "torch.functional", "torch._jit_internal", "torch._tensor", "torch.nn.functional")
+_PLUMBING_ROOMS = ("torch.fx.", "torch.nn.modules.module", "unbend.surgery.")
+
+Key = tuple[str | int | None, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Place:
+    """One place in the source at which a call stands, seen from the module whose method makes it.
+
+    Args:
+        owner: the module whose method holds the call, or runs the function that holds it.
+        method: the name of that method.
+        key: the code that holds the call (its name and first line) and where in the source the call stands.
+        code: that code.
+        offset: where the call stands in the bytecode.
+        inside: whether the call stands in the text of the method, not in a function that the method calls.
+        obstacle: why calls of this method cannot be changed; empty where they can.
+    """
+
+    owner: nn.Module
+    method: str
+    key: Key
+    code: CodeType
+    offset: int
+    inside: bool
+    obstacle: str = ""
+
+    @property
+    def line(self) -> int:
+        return position(self.code, self.offset)[0] or self.code.co_firstlineno
+
+    @property
+    def lines(self) -> range:
+        """The lines that the call spans."""
+        first, last, *_ = position(self.code, self.offset)
+        return range(first or self.line, (last or self.line) + 1)
+
+    @property
+    def end(self) -> tuple[int, int] | None:
+        """Line and column at which the call ends, if Python kept them."""
+        _, line, _, column = position(self.code, self.offset)
+        return None if line is None or column is None else (line, column)
+
+    @property
+    def text(self) -> str:
+        """Such as `forward, net.py:31`, or `gated in forward, net.py:12`."""
+        if isinstance(self.owner, nn.Sequential) and self.code.co_filename == inspect.getfile(nn.Sequential):
+            return "Sequential"
+        where = self.method if self.inside else f"{self.code.co_name} in {self.method}"
+        return f"{where}, {Path(self.code.co_filename).name}:{self.line}"
+
+    @property
+    def discarded(self) -> bool:
+        """Whether the result of the call is thrown away."""
+        steps = [step for step in dis.get_instructions(self.code) if step.offset >= self.offset]
+        return len(steps) > 1 and steps[1].opname == "POP_TOP"
+
+
+def locate(frame: FrameType | None) -> Place | None:
+    """The place of the call that `frame`, or the dispatch above it, is in; None outside of any module's method."""
+    while frame is not None and _is_plumbing(frame):
+        frame = frame.f_back
+    if frame is None:
+        return None
+    site, obstacle = frame, ""
+    while frame is not None:
+        owner = first_argument(frame)
+        if isinstance(owner, nn.Module) and (found := method_of(type(owner), frame.f_code)):
+            code, offset = site.f_code, site.f_lasti
+            # Where Python keeps no columns, the bytecode must do; it changes when another call of it is rewritten.
+            where = position(code, offset)
+            key = (code.co_qualname, code.co_firstlineno, *(where if where[3] else (offset,)))
+            inside = any(code is inner for inner in codes(frame.f_code))
+            obstacle = obstacle or _obstacle(owner, found, frame.f_code)
+            return Place(owner, found, key, code, offset, inside, obstacle)
+        if frame.f_globals.get("__name__") == "torch.utils.checkpoint":
+            obstacle = "torch.utils.checkpoint computes it again outside of its module"
+        frame = frame.f_back
+    return None
+
+
+@lru_cache(maxsize=4096)
+def position(code: CodeType, offset: int) -> tuple[int | None, int | None, int | None, int | None]:
+    """First line, last line, first column, last column of the instruction at `offset`."""
+    return list(code.co_positions())[offset // 2]
+
+
+def first_argument(frame: FrameType) -> Any:
+    """What the function of `frame` was called on."""
+    code = frame.f_code
+    return frame.f_locals.get(code.co_varnames[0]) if code.co_argcount else None
+
+
+def codes(code: CodeType) -> Iterator[CodeType]:
+    """`code` and the functions, lambdas and comprehensions defined in it."""
+    yield code
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from codes(constant)
+
+
+@lru_cache(maxsize=4096)
+def method_of(cls: type, code: CodeType) -> str | None:
+    """The name under which `code`, bare or decorated, is a method of a module class."""
+    for name, value in methods(cls):
+        if getattr(inspect.unwrap(value), "__code__", None) == code:
+            return name
+    return None
+
+
+def methods(cls: type) -> Iterator[tuple[str, Any]]:
+    """Name and function of every method of a module class that is not torch's `nn.Module`'s own."""
+    for base in cls.__mro__:
+        if base is nn.Module:
+            return
+        for name, value in vars(base).items():
+            if callable(value) and not isinstance(value, type):
+                yield name, value
+
+
+def _obstacle(owner: nn.Module, method: str, code: CodeType) -> str:
+    patch = vars(owner).get(method)
+    if patch is not None and not getattr(patch, "__module__", "").startswith("unbend.surgery."):
+        return f"{method} is patched on the instance"
+    current = inspect.getattr_static(type(owner), method)
+    if getattr(inspect.unwrap(current), "__code__", None) != code:
+        return f"{method} is reached through super()"
+    return ""
+
+
+def _is_plumbing(frame: FrameType) -> bool:
+    name = frame.f_globals.get("__name__", "")
+    return name in _PLUMBING or name.startswith(_PLUMBING_ROOMS)
