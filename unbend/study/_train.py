@@ -80,10 +80,10 @@ class Fit:
     along a cosine to zero at the end of the budget; vectors (biases, gains) do not decay. An arm has its own `lr` or
     `weight_decay` only where its `params` say so. Under `Operations` a step counts three times a forward pass.
 
-    A cell gives: `accuracy` or `r2`, and `loss`, on the test set after the last step; `parameters`; `operations` of a
-    forward pass of one example, and of these `torch_operations`, what torch's own counter counts; `steps`; `width`, and
-    `ratio` of the matched cost to the reference's; `peak_bytes` of the tensors alive at once in the first step;
-    `ms_per_step`, a median.
+    A cell gives: `accuracy`, or `r2` and `rmse`, and `loss`, on the test set after the last step; `parameters`;
+    `operations` of a forward pass of one example, and of these `torch_operations`, what torch's own counter counts;
+    `steps`; `width`, and `ratio` of the matched cost to the reference's; `peak_bytes` of the tensors alive at once in
+    the first step; `ms_per_step`, a median.
 
     Args:
         network: builds the module.
@@ -193,7 +193,8 @@ class _Run:
         if not math.isfinite(loss):
             raise Diverged(f"the loss on the test set is {loss} after step {self.step}")
         if self.data.task == "regression":
-            return {"loss": loss, "r2": 1 - float((out - y).square().mean() / y.var(dim=0, correction=0).mean())}
+            r2 = 1 - float((out - y).square().mean() / y.var(dim=0, correction=0).mean())
+            return {"loss": loss, "rmse": math.sqrt(loss), "r2": r2}
         return {"loss": loss, "accuracy": float((out.argmax(-1) == y).double().mean())}
 
     def _descend(self, x: Tensor, y: Tensor) -> float:
