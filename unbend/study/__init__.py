@@ -25,6 +25,9 @@ from unbend.study._store import Store as Store
 from unbend.study._store import StoreError as StoreError
 
 if TYPE_CHECKING:
+    from unbend.study._compare import Options as Options
+    from unbend.study._compare import compare as compare
+    from unbend.study._compare import comparison as comparison
     from unbend.study._cost import Cost as Cost
     from unbend.study._cost import PeakMemory as PeakMemory
     from unbend.study._cost import count_operations as count_operations
@@ -40,6 +43,7 @@ if TYPE_CHECKING:
 
 # What needs torch is imported when it is asked for: `unbend papers` and `unbend study status` answer without.
 _LAZY = {
+    "_compare": ("Options", "compare", "comparison"),
     "_cost": ("Cost", "PeakMemory", "count_operations"),
     "_train": (
         "LOSS", "MS_PER_STEP", "OPERATIONS", "PARAMETERS", "PEAK_BYTES", "R2", "classify", "next_token", "regress",
