@@ -142,7 +142,8 @@ def _public() -> dict[str, list[Export]]:
         found.setdefault(_key(export.name), []).append(export)
     bends = exports("activations")
     for name, made in names().items():
-        found.setdefault(name, []).append(bends[made.__name__])
+        # A name of the catalogue of closed forms is a string.
+        found.setdefault(name, []).append(bends["ClosedForm" if isinstance(made, str) else made.__name__])
     return found
 
 
