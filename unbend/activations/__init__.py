@@ -1,10 +1,18 @@
 """Bends: fixed, learned, gated, and bases."""
 
 from unbend.activations._base import Bend as Bend
+from unbend.activations._closed_form import ClosedForm as ClosedForm
+from unbend.activations._closed_form import catalogue as catalogue
 from unbend.activations._gelu import GELU as GELU
 from unbend.activations._gelu import GELUTanh as GELUTanh
 from unbend.activations._gelu import gelu as gelu
 from unbend.activations._gelu import gelu_tanh as gelu_tanh
+from unbend.activations._glu import GEGLU as GEGLU
+from unbend.activations._glu import GLU as GLU
+from unbend.activations._glu import Bilinear as Bilinear
+from unbend.activations._glu import ReGLU as ReGLU
+from unbend.activations._glu import SwiGLU as SwiGLU
+from unbend.activations._glu import matched_hidden as matched_hidden
 from unbend.activations._golu import GoLU as GoLU
 from unbend.activations._golu import golu as golu
 from unbend.activations._names import bend as bend

@@ -1,7 +1,7 @@
 """Sound bounds of a curve on an interval, from its outline: constants, and lines.
 
-Everything is computed in float64 and then widened: by `SLACK * (1 + |value|)` for the rounding of the curve's own
-code, and by one more step outward where the result is returned in a narrower type. The bounds hold for the real
+Everything is computed in float64 and then widened: by `outline.slack * (1 + |value|)` for the rounding of the code
+of the curve, and by one more step outward where the result is returned in a narrower type. The bounds hold for the real
 function; code that evaluates it in a narrower type may leave them by its own rounding.
 """
 
@@ -13,10 +13,8 @@ import torch
 from torch import Tensor
 
 from unbend._errors import ArgumentError
+from unbend.activations._outline_base import SLACK as SLACK
 from unbend.activations._outline_base import Curve, Line, Outline, answer_type, beside, end
-
-# The float64 code of a bend is trusted to this relative and absolute accuracy; the contract holds it to the formula.
-SLACK = 2.0**-50
 
 _STEPS = 32  # halvings of a bracket; the error left is of second order, so these reach float64
 _SAMPLES = 34  # points from which a slope is chosen; they decide how tight a line is, never whether it is sound
@@ -39,7 +37,7 @@ def interval(f: Curve, outline: Outline, low: Tensor, high: Tensor) -> tuple[Ten
     values = [end(f, outline, low), end(f, outline, high)]
     values += [torch.where((point > low) & (point < high), f(point), values[0]) for point in points]
     least, most = torch.stack(values).amin(0), torch.stack(values).amax(0)
-    least, most = least - SLACK * (1 + least.abs()), most + SLACK * (1 + most.abs())
+    least, most = least - outline.slack * (1 + least.abs()), most + outline.slack * (1 + most.abs())
     if outline.left and outline.right and not points:  # monotone: the limits of the tails are exact
         limits = torch.stack(torch.broadcast_tensors(outline.left.limit(-1), outline.right.limit(1)))
         least, most = least.maximum(limits.amin(0)), most.minimum(limits.amax(0))
@@ -74,7 +72,7 @@ def lines(f: Curve, slope: Curve, outline: Outline, low: Tensor, high: Tensor, d
 
     def line(sign: int, level: Tensor) -> Line:
         s = torch.where(finite, _support(x - middle, sign * y), 0.0).to(dtype).to(low.dtype)
-        t = _offset(lambda z: sign * f(z), lambda z: sign * slope(z), edges, live, s)
+        t = _offset(lambda z: sign * f(z), lambda z: sign * slope(z), edges, live, s, outline.slack)
         return Line((sign * s).to(dtype), sign * _down(torch.where(finite, t, sign * level), dtype))
 
     return Lines(line(1, least), line(-1, most))
@@ -109,7 +107,7 @@ def _support(x: Tensor, y: Tensor) -> Tensor:
     return (flat + steep) / 2
 
 
-def _offset(f: Curve, slope: Curve, edges: Tensor, live: Tensor, s: Tensor) -> Tensor:
+def _offset(f: Curve, slope: Curve, edges: Tensor, live: Tensor, s: Tensor, slack: float) -> Tensor:
     """A number not above `f(x) - s * x` on any live piece, and within rounding of the greatest such number.
 
     On a piece the slope is monotone, so `f(x) - s * x` is least at an end, or where the slope passes `s` from below.
@@ -125,7 +123,7 @@ def _offset(f: Curve, slope: Curve, edges: Tensor, live: Tensor, s: Tensor) -> T
     dip = torch.where((left < s) & (right > s), (b - a).clamp(min=0) * (right - left), 0.0)
     points = torch.stack([edges[:-1], edges[1:], start, stop, a, b])
     value, line = f(points), s * points
-    gap = value - line - SLACK * (1 + value.abs() + line.abs())
+    gap = value - line - slack * (1 + value.abs() + line.abs())
     gap = torch.where(live | (edges[:-1] == edges[1:]), gap, torch.inf)
     return (gap.amin(0) - dip).amin(0)
 

@@ -2,13 +2,13 @@
 
 import ast
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
 from typing import Any
 
+import mpmath
 import numpy as np
 import torch
-from mpmath import mp
 from torch import Tensor
 
 from unbend._errors import UnbendError
@@ -16,10 +16,15 @@ from unbend.activations._jet_base import Enclosure
 from unbend.activations._outline_base import Line, Number, Outline
 from unbend.activations._solver_base import REACH, Shape, shape_of
 
+# Untyped throughout.
+mp: Any = mpmath.mp
+
 Values = tuple[tuple[str, float], ...]
 
 _DIGITS = 200
 _FAR = (40, 60)  # powers of ten: where two looks at a tail must agree
+# A formula chains more roundings than a bend that is written by hand.
+_SLACK = 2.0**-44
 _UNKNOWN = Shape((), (), math.inf)
 
 
@@ -50,7 +55,7 @@ def _outline(formula: str, parameters: Values) -> Outline:
         shape, reach = _UNKNOWN, 0.0
     tails = [tail_of(formula, parameters, side) for side in (-1, 1)]
     enclose = partial(beyond, formula, parameters)
-    return Outline(shape.breaks, shape.turns, *tails, smooth=shape.smooth, reach=reach, beyond=enclose)
+    return Outline(shape.breaks, shape.turns, *tails, smooth=shape.smooth, reach=reach, slack=_SLACK, beyond=enclose)
 
 
 def _together(each: list[Outline]) -> Outline:
@@ -81,6 +86,7 @@ def _together(each: list[Outline]) -> Outline:
         tail([outline.right for outline in each]),
         smooth=min(outline.smooth for outline in each),
         reach=min(outline.reach for outline in each),
+        slack=_SLACK,
         beyond=enclose,
     )
 
@@ -106,6 +112,7 @@ def tail_of(formula: str, parameters: Values, side: int) -> Line | None:
         except (ArithmeticError, ValueError, TypeError):
             return None  # not defined out there, or complex
         near, far, slope = first / x, second / y, (second - first) / (y - x)
+        slope = slope if abs(slope) > 1e-30 else mp.mpf(0)
         if abs(far) > 10**1000 or (abs(far) > 2 * abs(near) and abs(far) > 10**6):
             return Line(float(mp.sign(far)) * math.inf)
         if abs(slope - near) <= mp.mpf(10) ** -18 * abs(slope) + mp.mpf(10) ** -30:
@@ -139,29 +146,40 @@ def _tanh(t: Any) -> Any:
     return mp.sign(t) * (1 - 2 * _sigmoid(-2 * abs(t)))
 
 
-_MP: dict[str, Any] = {
-    **{name: getattr(mp, name) for name in ("log", "log1p", "sqrt", "sin", "cos", "asin", "asinh", "sign", "gamma")},
-    "exp": _exp,
+def _clip(t: Any, least: Any, most: Any) -> Any:
+    return min(max(t, least), most)
+
+
+def _where(test: Any, yes: Any, no: Any) -> Any:
+    return yes if test else no
+
+
+_UNARY: dict[str, Callable[[Any], Any]] = {
     "expm1": lambda t: mp.expm1(t) if abs(t) < 1 else _exp(t) - 1,
-    "sigmoid": _sigmoid,
-    "softplus": _softplus,
-    "tanh": _tanh,
     "sinh": lambda t: (_exp(t) - _exp(-t)) / 2,
     "cosh": lambda t: (_exp(t) + _exp(-t)) / 2,
     "sech": lambda t: 2 / (_exp(t) + _exp(-t)),
     "logcosh": lambda t: abs(t) + mp.log1p(_exp(-2 * abs(t))) - mp.log(2),
     "erf": lambda t: mp.erf(max(min(t, 1000), -1000)),
     "Phi": lambda t: mp.erfc(max(min(-t, 1000), -1000) / mp.sqrt(2)) / 2,
-    "atan": mp.atan,
     "sinc": lambda t: mp.sin(t) / t,
-    "hypot": mp.hypot,
     "isru": lambda t: t / mp.hypot(t, 1),
     "relu": lambda t: max(t, mp.mpf(0)),
-    "clip": lambda t, least, most: min(max(t, least), most),
+}
+
+_FUNCTIONS: dict[str, Callable[..., Any]] = {
+    **_UNARY,
+    **{name: getattr(mp, name) for name in ("log", "log1p", "sqrt", "sin", "cos", "asin", "asinh", "sign", "gamma")},
+    "exp": _exp,
+    "sigmoid": _sigmoid,
+    "softplus": _softplus,
+    "tanh": _tanh,
+    "atan": mp.atan,
+    "hypot": mp.hypot,
+    "clip": _clip,
     "maximum": max,
     "minimum": min,
-    "where": lambda test, yes, no: yes if test else no,
+    "where": _where,
     "abs": abs,
-    "pi": mp.pi,
-    "e": mp.e,
 }
+_MP: dict[str, Any] = {**_FUNCTIONS, "pi": mp.pi, "e": mp.e}

@@ -152,12 +152,11 @@ def _sech(x: Tensor) -> Tensor:
     return 2 * small / (1 + small * small)
 
 
-NAMES: dict[str, Any] = {
-    **{
-        name: _of_number(getattr(torch, name), getattr(math, name))
-        for name in ("exp", "expm1", "log", "log1p", "sqrt", "sin", "cos", "tanh", "sinh", "cosh", "asinh", "erf")
-    },
-    "sigmoid": _of_number(torch.sigmoid, lambda x: 1 / (1 + math.exp(-x))),
+def _clip(x: Any, least: Any, most: Any) -> Any:
+    return x.clamp(least, most) if isinstance(x, Tensor) else min(max(x, least), most)
+
+
+_UNARY: dict[str, Callable[[Tensor], Tensor]] = {
     "calm": _calm,
     "Phi": torch.special.ndtr,
     "softplus": _softplus,
@@ -166,12 +165,20 @@ NAMES: dict[str, Any] = {
     "asin": torch.asin,
     "sech": _sech,
     "sinc": lambda x: torch.sinc(x / math.pi),
-    "hypot": _hypot,
     "isru": lambda x: x / _hypot(x, 1.0),
     "relu": torch.relu,
-    "abs": abs,
     "sign": torch.sign,
-    "clip": lambda x, least, most: x.clamp(least, most) if isinstance(x, Tensor) else min(max(x, least), most),
+}
+
+_OF_NUMBERS = ("exp", "expm1", "log", "log1p", "sqrt", "sin", "cos", "tanh", "sinh", "cosh", "asinh", "erf")
+
+NAMES: dict[str, Any] = {
+    **{name: _of_number(getattr(torch, name), getattr(math, name)) for name in _OF_NUMBERS},
+    **_UNARY,
+    "sigmoid": _of_number(torch.sigmoid, lambda x: 1 / (1 + math.exp(-x))),
+    "hypot": _hypot,
+    "abs": abs,
+    "clip": _clip,
     "maximum": _maximum,
     "minimum": _minimum,
     "where": _where,

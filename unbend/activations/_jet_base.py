@@ -6,19 +6,15 @@ f'' on each of n intervals of x. Every operation rounds outward, and trusts NumP
 
 import ast
 import math
-from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
 from unbend._errors import ArgumentError
-
-Interval = NDArray[np.float64]
-Scalar = Callable[[Interval], Interval]
-# A primitive and its first two derivatives, each with the points where it turns.
-Turning = tuple[Scalar, tuple[float, ...]]
+from unbend.activations._primitives_base import DOMAINS, PRIMITIVES, Interval, Scalar, Turning
 
 _ULP = 2.0**-50
 _TINY = 5e-324
@@ -104,16 +100,16 @@ class Enclosure:
             return _sinc(first)
         if name in ("sin", "cos"):
             turn = int(name == "cos")
-            return _compose(*(_wave(turn + k, first.value) for k in range(3)), first)
+            return _compose((_wave(turn + k, first.value) for k in range(3)), first)
         return self._apply(name, first)
 
     def _apply(self, name: str, u: Jet) -> Jet:
         if name not in PRIMITIVES:
             raise ArgumentError.of("formula", name, f"one of {', '.join(PRIMITIVES)}")
-        domain = _DOMAINS.get(name)
+        domain = DOMAINS.get(name)
         if domain is not None:
             u = u._replace(value=np.clip(u.value, *domain))
-        return _compose(*(_range(f, turns, u.value) for f, turns in PRIMITIVES[name]), u)
+        return _compose((_range(f, turns, u.value) for f, turns in PRIMITIVES[name]), u)
 
     def _where(self, test: ast.expr, yes: ast.expr, no: ast.expr) -> Jet:
         if not depends(test):
@@ -208,7 +204,9 @@ def _product(a: Jet, b: Jet) -> Jet:
     return Jet(_mul(a.value, b.value), slope, _add(_add(_mul(a.value, b.curve), _mul(a.curve, b.value)), both))
 
 
-def _compose(g: Interval, dg: Interval, ddg: Interval, u: Jet) -> Jet:
+def _compose(parts: Iterable[Interval], u: Jet) -> Jet:
+    """The jet of g(u), from the enclosures of g, g' and g'' at u."""
+    g, dg, ddg = parts
     return Jet(g, _mul(dg, u.slope), _add(_mul(dg, u.curve), _mul(ddg, _square(u.slope))))
 
 
@@ -248,32 +246,33 @@ def _to_power(u: Jet, p: float) -> Jet:
         even = whole and left % 2 == 0
         low, high = _range(lambda x: factor * np.power(x, left), (0.0,) if even and left > 0 else (), u.value)
         pole = (u.value[0] <= 0) & (u.value[1] >= 0) & (left < 0) & whole
-        low = np.where(pole & ~(even and factor > 0), -np.inf, np.where(pole, 0.0, low))
-        high = np.where(pole & ~(even and factor < 0), np.inf, np.where(pole, 0.0, high))
+        low = np.where(pole & (not (even and factor > 0)), -np.inf, np.where(pole, 0.0, low))
+        high = np.where(pole & (not (even and factor < 0)), np.inf, np.where(pole, 0.0, high))
         return np.array([low, high])
 
-    return _compose(*map(part, range(3)), u)
+    return _compose(map(part, range(3)), u)
 
 
 def _hypot(u: Jet, c: float) -> Jet:
     """`sqrt(u^2 + c^2)`: taken as one function, its curvature does not vanish by cancellation."""
     peak = abs(c) * math.sqrt(0.5)
 
-    def curve(x: Interval) -> Interval:
-        return c * c / np.hypot(x, c) ** 3
-
-    parts = ((lambda x: np.hypot(x, c), (0.0,)), (lambda x: x / np.hypot(x, c), ()), (curve, (0.0, -peak, peak)))
-    return _compose(*(_range(f, turns, u.value) for f, turns in parts), u)
+    parts: tuple[Turning, ...] = (
+        (lambda x: np.hypot(x, c), (0.0,)),
+        (lambda x: x / np.hypot(x, c), ()),
+        (lambda x: c * c / np.hypot(x, c) ** 3, (0.0, -peak, peak)),
+    )
+    return _compose((_range(f, turns, u.value) for f, turns in parts), u)
 
 
 def _sinc(u: Jet) -> Jet:
     """`sin(u) / u`: near 0 by the monotony of its derivatives, elsewhere as a quotient."""
-    wave = _compose(*(_wave(k, u.value) for k in range(3)), u)
+    wave = _compose((_wave(k, u.value) for k in range(3)), u)
     quotient = _product(wave, _to_power(u, -1.0))
     parts = ((_sinc_0, (0.0,)), (_sinc_1, ()), (_sinc_2, (0.0,)))
-    near = _compose(*(_range(f, turns, np.clip(u.value, -2.0, 2.0)) for f, turns in parts), u)
+    near = _compose((_range(f, turns, np.clip(u.value, -2.0, 2.0)) for f, turns in parts), u)
     close, far = np.abs(u.value).max(0) <= 2, np.abs(u.value).min(0) * (u.value.prod(0) > 0) >= 0.25
-    unknown = _compose(*(np.tile([[-1.0], [1.0]], len(close)) for _ in range(3)), u)
+    unknown = _compose((np.tile([[-1.0], [1.0]], len(close)) for _ in range(3)), u)
     return Jet(*(np.where(close, n, np.where(far, q, w)) for n, q, w in zip(near, quotient, unknown)))
 
 
@@ -290,91 +289,18 @@ def _sinc_2(x: Interval) -> Interval:
     return (2 * special.spherical_jn(2, np.abs(x)) - _sinc_0(x)) / 3
 
 
-def _logistic(order: int) -> Scalar:
-    s = special.expit
-    return {
-        0: s,
-        1: lambda x: s(x) * s(-x),
-        2: lambda x: -s(x) * s(-x) * np.tanh(x / 2),
-    }[order]
+def _sigmoid(x: float) -> float:
+    return float(special.expit(x))
 
 
-def _tamed(f: Scalar) -> Scalar:
-    """`f` with 0 where zero times infinity stands: a tail that dies faster than its factor grows."""
-    return lambda x: np.nan_to_num(f(x), nan=0.0, posinf=np.inf, neginf=-np.inf)
+def _clip(x: float, least: float, most: float) -> float:
+    return min(max(x, least), most)
 
 
-_R3 = math.log(2 + math.sqrt(3))
-_ROOT_PI, _ROOT_HALF = 2 / math.sqrt(math.pi), math.sqrt(0.5)
-
-
-def _density(x: Interval) -> Interval:
-    return np.exp(-x * x / 2) / math.sqrt(2 * math.pi)
-
-
-def _secant(x: Interval) -> Interval:
-    return 1 / np.cosh(np.clip(x, -700, 700))
-
-
-PRIMITIVES: dict[str, tuple[Turning, Turning, Turning]] = {
-    "exp": ((np.exp, ()),) * 3,
-    "expm1": ((np.expm1, ()), (np.exp, ()), (np.exp, ())),
-    "log": ((np.log, ()), (lambda x: 1 / x, ()), (lambda x: -1 / (x * x), ())),
-    "log1p": ((np.log1p, ()), (lambda x: 1 / (1 + x), ()), (lambda x: -1 / (1 + x) ** 2, ())),
-    "sqrt": ((np.sqrt, ()), (lambda x: 0.5 / np.sqrt(x), ()), (lambda x: -0.25 / x**1.5, ())),
-    "sigmoid": ((_logistic(0), ()), (_logistic(1), (0.0,)), (_logistic(2), (-_R3, _R3))),
-    "softplus": ((lambda x: np.logaddexp(0, x), ()), (_logistic(0), ()), (_logistic(1), (0.0,))),
-    "tanh": (
-        (np.tanh, ()),
-        (lambda x: 4 * _logistic(1)(2 * x), (0.0,)),
-        (lambda x: 8 * _logistic(2)(2 * x), (-_R3 / 2, _R3 / 2)),
-    ),
-    "logcosh": (
-        (lambda x: np.logaddexp(x, -x) - math.log(2), (0.0,)),
-        (np.tanh, ()),
-        (lambda x: 4 * _logistic(1)(2 * x), (0.0,)),
-    ),
-    "erf": (
-        (special.erf, ()),
-        (lambda x: _ROOT_PI * np.exp(-x * x), (0.0,)),
-        (_tamed(lambda x: -2 * _ROOT_PI * x * np.exp(-x * x)), (-_ROOT_HALF, _ROOT_HALF)),
-    ),
-    "Phi": ((special.ndtr, ()), (_density, (0.0,)), (_tamed(lambda x: -x * _density(x)), (-1.0, 1.0))),
-    "atan": (
-        (np.arctan, ()),
-        (lambda x: 1 / (1 + x * x), (0.0,)),
-        (_tamed(lambda x: -2 * x / (1 + x * x) ** 2), (-(3**-0.5), 3**-0.5)),
-    ),
-    "asin": (
-        (np.arcsin, ()),
-        (lambda x: 1 / np.sqrt(1 - x * x), (0.0,)),
-        (lambda x: x / (1 - x * x) ** 1.5, ()),
-    ),
-    "asinh": (
-        (np.arcsinh, ()),
-        (lambda x: 1 / np.hypot(1, x), (0.0,)),
-        (_tamed(lambda x: -x / np.hypot(1, x) ** 3), (-_ROOT_HALF, _ROOT_HALF)),
-    ),
-    "isru": (
-        (lambda x: x / np.hypot(1, x), ()),
-        (lambda x: np.hypot(1, x) ** -3.0, (0.0,)),
-        (_tamed(lambda x: -3 * x * np.hypot(1, x) ** -5.0), (-0.5, 0.5)),
-    ),
-    "sinh": ((np.sinh, ()), (np.cosh, (0.0,)), (np.sinh, ())),
-    "cosh": ((np.cosh, (0.0,)), (np.sinh, ()), (np.cosh, (0.0,))),
-    "sech": (
-        (_secant, (0.0,)),
-        (lambda x: -np.tanh(x) * _secant(x), (-math.asinh(1), math.asinh(1))),
-        (lambda x: _secant(x) * (1 - 2 * _secant(x) ** 2), (0.0, -math.acosh(6**0.5), math.acosh(6**0.5))),
-    ),
-}
-
-_DOMAINS = {"log": (0.0, None), "log1p": (-1.0, None), "sqrt": (0.0, None), "asin": (-1.0, 1.0)}
-
-_CONSTANTS = {
+_CONSTANTS: dict[str, Any] = {
     **{name: getattr(math, name) for name in ("exp", "expm1", "log", "log1p", "sqrt", "sin", "cos", "tanh", "gamma")},
-    "sigmoid": lambda x: float(special.expit(x)),
-    "clip": lambda x, least, most: min(max(x, least), most),
+    "sigmoid": _sigmoid,
+    "clip": _clip,
     "abs": abs,
     "pi": math.pi,
     "e": math.e,

@@ -7,13 +7,15 @@ from typing import Any
 from unbend._errors import ArgumentError, UnknownNameError
 from unbend._rooms import exports
 from unbend.activations._base import Bend
+from unbend.activations._catalogue_base import catalogue
+from unbend.activations._closed_form import ClosedForm
 
 
 def bend(name: str, **params: Any) -> Bend:
     """Make the bend called `name`.
 
-    Names are those of the classes and their aliases, of torch and of transformers where the function is the same; case,
-    hyphens and underscores do not count.
+    Names are those of the classes and their aliases, of torch and of transformers where the function is the same, and
+    those of the catalogue of closed forms; case, hyphens and underscores do not count.
 
     Args:
         name: such as "golu", "GELU", "gelu_tanh", "swish".
@@ -32,6 +34,8 @@ def bend(name: str, **params: Any) -> Bend:
     if key not in known:
         raise UnknownNameError.of("bend", name, known)
     made = known[key]
+    if isinstance(made, str):
+        return ClosedForm(made, **params)
     try:
         return made(**params)
     except TypeError as error:
@@ -44,15 +48,18 @@ def plain(name: str) -> str:
 
 
 @cache
-def names() -> dict[str, type[Bend]]:
-    """Every name, with its class."""
+def names() -> dict[str, type[Bend] | str]:
+    """Every name, with its class, or with the name of its entry in the catalogue."""
     room = import_module("unbend.activations")
-    found: dict[str, type[Bend]] = {}
+    found: dict[str, type[Bend] | str] = {}
     for export in exports("activations"):
         made = getattr(room, export)
-        if isinstance(made, type) and issubclass(made, Bend) and made is not Bend:
+        if isinstance(made, type) and issubclass(made, Bend) and made not in (Bend, ClosedForm):
             for name in (made.__name__, *made.aliases):
                 other = found.setdefault(plain(name), made)
                 if other is not made:
-                    raise ArgumentError.of("aliases", name, f"a name that {other.__name__} does not have")
+                    raise ArgumentError.of("aliases", name, f"a name that {other} does not have")
+    for entry in catalogue().values():
+        if entry.kind == "bend":
+            found.setdefault(plain(entry.name), entry.name)
     return found

@@ -12,6 +12,10 @@ Number = float | Tensor
 Curve = Callable[[Tensor], Tensor]
 
 
+# The float64 code of a bend is trusted to this relative and absolute accuracy; the contract holds it to the formula.
+SLACK = 2.0**-50
+
+
 @dataclass(frozen=True, eq=False)
 class Line:
     """`slope * x + offset`; numbers, or tensors of one line per element.
@@ -52,6 +56,7 @@ class Outline:
         period: `f(x + period) = f(x) + drift * period`; `breaks` and `turns` then list those of one period.
         drift: mean slope of a periodic curve.
         reach: how far from 0 the points are complete.
+        slack: the accuracy, relative and absolute, to which the float64 code of the curve is trusted.
         beyond: `beyond(low, high)` encloses the values on an interval that leaves the reach.
     """
 
@@ -63,6 +68,7 @@ class Outline:
     period: Number | None = None
     drift: Number = 0.0
     reach: float = math.inf
+    slack: float = SLACK
     beyond: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]] | None = None
 
     def stretch(self, g: Number) -> "Outline":

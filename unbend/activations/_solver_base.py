@@ -77,13 +77,13 @@ def _pieces(expression: ast.expr, values: Mapping[str, float]) -> _Pieces:
             place = f"between {low[0]:.9g} and {high[0]:.9g}"
             raise UnbendError(f"formula {ast.unparse(expression)}: its shape {place} is beyond interval arithmetic")
         piece, decided = _look(expression, values, low, high)
-        done.append(_Pieces(*(part[decided] for part in piece)))
+        done.append(_Pieces._make(part[decided] for part in piece))
         low, high = low[~decided], high[~decided]
         middle = (low + high) / 2
         low, high = np.concatenate([low, middle]), np.concatenate([middle, high])
-    joined = _Pieces(*(np.concatenate(parts) for parts in zip(*done, strict=True)))
-    order = np.argsort(joined.low, kind="stable")
-    return _Pieces(*(part[order] for part in joined))
+    joined = [np.concatenate(parts) for parts in zip(*done, strict=True)]
+    order = np.argsort(joined[0], kind="stable")
+    return _Pieces._make(part[order] for part in joined)
 
 
 def _look(
@@ -97,8 +97,12 @@ def _look(
     level = np.where(np.isfinite(value).all(0), _FLAT * (1 + least), -1.0)
     signs = [_sign(slope, np.abs(slope).max(0) * width <= level)]
     signs += [_sign(curve, np.abs(curve).max(0) * width * away <= level)]
-    known = (signs[0] < 2) & (signs[1] < 2) & ~found.split
+    finite = np.isfinite(value).all(0)
+    known = (signs[0] < 2) & (signs[1] < 2) & ~found.split & finite
     short = (width <= _SHORT * np.maximum(away, 1e-3)) & ~known
+    if (short & ~finite).any():
+        pole = low[short & ~finite][0]
+        raise UnbendError(f"formula {ast.unparse(expression)} has a pole at {pole:.9g}, or no value there")
     branch = np.where(found.split, -1, _code(found.branches, len(low)))
     slope_sign, curve_sign = (np.where(sign == 2, 0, sign).astype(np.int8) for sign in signs)
     return _Pieces(low, high, slope_sign, curve_sign, branch, short), known | short
