@@ -35,7 +35,7 @@ def papers_(
     for paper in rows:
         names = ", ".join(name.rpartition(".")[2] for name in paper.public)
         table.add_row(
-            str(paper.number), paper.name, paper.room, names or "[dim]not yet implemented[/]", paper.study or "",
+            str(paper.number), paper.name, paper.room, names or "[dim]not yet[/]", paper.study or "",
             _verdicts(paper), _ratio(paper),
         )  # fmt: skip
     Console().print(table)
