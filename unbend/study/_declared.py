@@ -29,6 +29,7 @@ class Declared:
     files: Mapping[str, str] = field(default_factory=dict[str, str])
     torch: str = ""
     verdicts: tuple[Mapping[str, Any], ...] = ()
+    command: str | None = None
 
     @classmethod
     def of(cls, records: Mapping[str, Record]) -> "Declared":
@@ -69,7 +70,7 @@ class Declared:
                 metrics=[Metric(**metric) for metric in found["metrics"]],
                 baselines=found["baselines"],
             )
-            rest = {name: found[name] for name in ("hashes", "digests", "files", "torch")}
+            rest = {name: found[name] for name in ("hashes", "digests", "files", "torch", "command")}
             return cls(study, **rest, verdicts=tuple(found["verdicts"]))
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, UnbendError):
             return None
@@ -88,6 +89,7 @@ class Declared:
             "files": dict(self.files),
             "torch": self.torch,
             "verdicts": list(self.verdicts),
+            "command": self.command,
         }
         folder.mkdir(parents=True, exist_ok=True)
         # Not a name that another process uses, nor one that a reader may find half written.

@@ -60,6 +60,10 @@ class Plan:
             if task.key in self.records and (accept_stale or not self.is_stale(task))
         ]
 
+    def accepted(self, accept_stale: bool) -> frozenset[str]:
+        """Keys of the stale cells that count all the same."""
+        return frozenset(task.key for task in self.stale) if accept_stale else frozenset()
+
     def _status(self, task: Task) -> str | None:
         record = self.records.get(task.key)
         return record and record.status

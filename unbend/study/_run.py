@@ -20,7 +20,6 @@ from unbend.study._environment import environment
 from unbend.study._plan import Plan, plan
 from unbend.study._plan import only as chosen_by
 from unbend.study._record import Record
-from unbend.study._report import write_report
 from unbend.study._spec import Study
 from unbend.study._store import Store, Writer, runs_folder
 from unbend.study._verdict import Verdict, judge
@@ -84,6 +83,7 @@ def run(
     until_decided: bool = False,
     max_seeds: int = 64,
     report: bool = True,
+    command: str | None = None,
     on_event: Callable[[Event], None] = lambda event: None,
 ) -> Run:
     """Run the cells of a study that are not finished, and judge its claims.
@@ -105,6 +105,7 @@ def run(
         until_decided: add seeds until every claim is decided, the deadline has passed or `max_seeds` are run.
         max_seeds: where `until_decided` gives up.
         report: write the report.
+        command: what the report says to reproduce it by; `unbend study NAME` when not given.
         on_event: told what happens.
 
     Raises:
@@ -133,7 +134,9 @@ def run(
             if more is None:
                 break
             count, force = more, False
-        return session.result(range(count), before, verdicts, accept_stale, report)
+        session.declare(verdicts, command)
+        path = session.report(accept_stale, command) if report else None
+        return session.result(range(count), before, verdicts, accept_stale, path)
 
 
 class _Session:
@@ -172,27 +175,40 @@ class _Session:
                 self._ran.add(record.key)
                 self._tell(Event(f"{task}: {record.status}", done, len(tasks), record))
 
-    def result(
-        self, seeds: Iterable[int], before: int, verdicts: list[Verdict], accept_stale: bool, report: bool
-    ) -> Run:
-        plan, everything = self.plan(seeds), self.everything()
-        records = everything.current(accept_stale=accept_stale)
-        stale = frozenset(task.key for task in everything.stale) if accept_stale else frozenset[str]()
-        path = write_report(self._study, records, self._store.folder, stale=stale) if report else None
-        self._declare(verdicts)
-        missing = len(plan.missing) + (0 if accept_stale else len(plan.stale))
-        return Run(
-            self._study, tuple(records), tuple(verdicts), stale, len(self._ran), before, missing, self._problems, path
-        )
-
-    def _declare(self, verdicts: list[Verdict]) -> None:
+    def declare(self, verdicts: list[Verdict], command: str | None) -> None:
+        """Leave beside the store what the study was and what came out."""
         files = file_hashes({*self._closure.files, *declaring_file(self._study.name)})
         told = [
             {"claim": v.claim.text, "verdict": v.verdict, "low": v.low, "high": v.high, "seeds": v.seeds}
             for v in verdicts
         ]
         torch = environment()["torch"]
-        Declared(self._study, self._hashes, self._digests, files, torch, tuple(told)).write(self._store.folder)
+        declared = Declared(self._study, self._hashes, self._digests, files, torch, tuple(told), command)
+        declared.write(self._store.folder)
+
+    def report(self, accept_stale: bool, command: str | None) -> Path:
+        from unbend.study._report import write_report
+
+        plan = self.everything()
+        records = plan.current(accept_stale=accept_stale)
+        stale = plan.accepted(accept_stale)
+        return write_report(self._study, records, self._store.folder, stale=stale, command=command)
+
+    def result(
+        self, seeds: Iterable[int], before: int, verdicts: list[Verdict], accept_stale: bool, report: Path | None
+    ) -> Run:
+        plan, everything = self.plan(seeds), self.everything()
+        return Run(
+            study=self._study,
+            records=tuple(everything.current(accept_stale=accept_stale)),
+            verdicts=tuple(verdicts),
+            stale=everything.accepted(accept_stale),
+            ran=len(self._ran),
+            before=before,
+            missing=len(plan.missing) + (0 if accept_stale else len(plan.stale)),
+            problems=self._problems,
+            report=report,
+        )
 
 
 HandOut = Callable[[Work, Iterable[Task], Limits, Path], Generator[Ended]]

@@ -74,7 +74,8 @@ def show(run: Run, console: Console | None = None) -> None:
     for verdict in run.verdicts:
         word = f"[{_COLOURS[verdict.verdict]}]{verdict.verdict:<13}[/]"
         console.print(f"{word}  {escape(verdict.claim.text)}{escape(_numbers(verdict))}", soft_wrap=True)
-    console.print("reduced scale: tests the direction, not the paper's number", style="dim")
+    if run.study.paper:
+        console.print("reduced scale: tests the direction, not the paper's number", style="dim")
     for line in notes(run):
         console.print(line, markup=False, soft_wrap=True)
 

@@ -1,7 +1,7 @@
 """A study as its store has it, without running anything: what `status`, `report`, `diff` and `export` look at."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ class View:
     store: Store
     notes: tuple[str, ...]
     verdicts: tuple[Mapping[str, Any], ...]
+    command: str | None
 
 
 def look(name: str, runs: str | Path | None = None, *, live: bool = True) -> View:
@@ -53,7 +54,7 @@ def look(name: str, runs: str | Path | None = None, *, live: bool = True) -> Vie
             declared = declared or Declared.of(contents.records)
     seeds = {*range(declared.study.seeds), *(record.seed for record in contents.records.values())}
     found = plan(declared.study, contents.records, declared.hashes, declared.digests, sorted(seeds))
-    return View(declared.study, found, store, tuple(notes), declared.verdicts)
+    return View(declared.study, found, store, tuple(notes), declared.verdicts, declared.command)
 
 
 def _import(name: str, before: Declared | None) -> Declared:
@@ -62,15 +63,17 @@ def _import(name: str, before: Declared | None) -> Declared:
     study = find(name)
     known = before.hashes if before else {}
     hashes = {data: known.get(data) or load_data(study, data).hash for data in study.data}
-    return Declared(study, hashes, digests(study), verdicts=before.verdicts if before else ())
+    if before:
+        return replace(before, study=study, hashes=hashes, digests=digests(study))
+    return Declared(study, hashes, digests(study))
 
 
 def write(view: View, *, accept_stale: bool = False) -> Path:
     """Write the report of what the store has."""
     from unbend.study._report import write_report
 
-    stale = frozenset(task.key for task in view.plan.stale) if accept_stale else frozenset[str]()
-    return write_report(view.study, view.plan.current(accept_stale=accept_stale), view.store.folder, stale=stale)
+    records, stale = view.plan.current(accept_stale=accept_stale), view.plan.accepted(accept_stale)
+    return write_report(view.study, records, view.store.folder, stale=stale, command=view.command)
 
 
 def counts(view: View) -> list[dict[str, Any]]:
