@@ -146,10 +146,13 @@ def _write(path: Path, content: Mapping[str, Any]) -> Path:
             entries.append(f" {_json(name)}: [\n{items}\n ]")
         else:
             entries.append(f" {_json(name)}: {_json(value)}")
-    path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_suffix(".tmp")
-    unfinished.write_text("{\n" + ",\n".join(entries) + "\n}\n", encoding="utf-8")
-    unfinished.replace(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished.write_text("{\n" + ",\n".join(entries) + "\n}\n", encoding="utf-8")
+        unfinished.replace(path)
+    except OSError as error:
+        raise UnbendError(f"{path} cannot be written: {error}; make room, or name another folder") from error
     return path
 
 

@@ -85,14 +85,18 @@ class Cells:
     def metric(self, name: str) -> Metric:
         return self._metrics[name]
 
+    def of(self, arm: str, data: str) -> list[Record]:
+        """The cells of an arm on a data set, by seed."""
+        return self._by_arm.get((arm, data), [])
+
     def count(self, arm: str, data: str, *statuses: str) -> int:
         """How many cells of an arm on a data set ended in one of `statuses`."""
-        return sum(self.by_name[key].status in statuses for key in self._keys(arm, data))
+        return sum(record.status in statuses for record in self.of(arm, data))
 
     def skipped(self, arm: str, data: str) -> bool:
         """Whether the arm declined the data set: it has cells there, and skipped every one."""
-        keys = self._keys(arm, data)
-        return bool(keys) and all(self.by_name[key].status == "skipped" for key in keys)
+        found = self.of(arm, data)
+        return bool(found) and all(record.status == "skipped" for record in found)
 
     def counted(self, metric: str, arm: str, data: str, seed: int) -> Counted | None:
         """The value that a cell counts as; None when it was not run, was skipped, or nothing can stand in for it."""
@@ -117,7 +121,7 @@ class Cells:
 
     def values(self, metric: str, arm: str, data: str) -> list[float]:
         """What the arm's cells on a data set count as, by seed."""
-        found = (self.counted(metric, arm, data, seed) for _, _, seed in self._keys(arm, data))
+        found = (self.counted(metric, arm, data, record.seed) for record in self.of(arm, data))
         return [counted.value for counted in found if counted is not None]
 
     def spread(self, metric: str, arm: str, data: str) -> Spread:
@@ -140,14 +144,11 @@ class Cells:
         return found
 
     @cached_property
-    def _by_arm(self) -> dict[tuple[str, str], list[tuple[str, str, int]]]:
-        found: dict[tuple[str, str], list[tuple[str, str, int]]] = {}
-        for key in sorted(self.by_name, key=lambda key: key[2]):
-            found.setdefault(key[:2], []).append(key)
+    def _by_arm(self) -> dict[tuple[str, str], list[Record]]:
+        found: dict[tuple[str, str], list[Record]] = {}
+        for record in self.rows:
+            found.setdefault((record.arm, record.data), []).append(record)
         return found
-
-    def _keys(self, arm: str, data: str) -> list[tuple[str, str, int]]:
-        return self._by_arm.get((arm, data), [])
 
 
 def measured(record: Record, metric: str) -> float | None:
@@ -168,3 +169,29 @@ def number(value: float | None, digits: int = 4) -> str:
     if "e" in text:
         text = f"{value:.0f}"
     return "0" if float(text) == 0 else text
+
+
+def decimals_for(values: Sequence[float | int | None], digits: int = 4) -> int | None:
+    """Decimals for numbers that are read together: the largest shows so many significant digits.
+
+    None where they are too large or too small to be written out.
+    """
+    sizes = [abs(value) for value in values if isinstance(value, float) and abs(value) > 0]
+    if not sizes:
+        return 0
+    return max(0, digits - math.ceil(math.log10(max(sizes)))) if 1e-9 < max(sizes) < 1e15 else None
+
+
+def fixed(value: float | int | None, decimals: int | None) -> str:
+    """A number with so many decimals (whole numbers have none), or in short where `decimals` is None."""
+    if value is None or decimals is None:
+        return number(value)
+    if isinstance(value, int):
+        return f"{value:,}"
+    # Rounding first and adding nought keeps what is too small to show from showing as minus zero.
+    return f"{round(value, decimals) + 0:,.{decimals}f}"
+
+
+def plural(count: int, noun: str) -> str:
+    """`1 seed`, `2 seeds`."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from unbend.study._record import Record
 from unbend.study._spec import Claim, Study
-from unbend.study._summary import Cells, number
+from unbend.study._summary import Cells, number, plural
 
 if TYPE_CHECKING:
     from unbend.study._stats import Array, Bar
@@ -204,7 +204,7 @@ def _word(claim: Claim, cells: Cells, gain: Gain, bar: "Bar", scope: list[str]) 
     if gain.mean is None:
         return "not run", "no seed is finished in both arms" + (" on every data set" if len(scope) > 1 else "")
     if gain.low is None or gain.high is None or len(gain.gains) < LEAST_SEEDS:
-        return "inconclusive", f"{_plural(len(gain.gains), 'seed')}, and a verdict takes {LEAST_SEEDS}"
+        return "inconclusive", f"{plural(len(gain.gains), 'seed')}, and a verdict takes {LEAST_SEEDS}"
     finished = [arm for arm in (claim.a, claim.b) if any(cells.count(arm, data, "ok") for data in scope)]
     if claim.a not in finished:
         word: Word = "does not hold" if finished else "not run"
@@ -228,7 +228,3 @@ def _array(gain: Gain) -> "Array":
 def _tidy(value: float, scale: float) -> float:
     """`value` rounded to twelve digits of `scale`."""
     return round(value, 12 - math.ceil(math.log10(scale))) if scale > 0 else 0.0
-
-
-def _plural(count: int, noun: str) -> str:
-    return f"{count} {noun}{'' if count == 1 else 's'}"
