@@ -2,6 +2,7 @@
 
 from unbend.testing import _bend as _bend
 from unbend.testing import _bend_faces as _bend_faces
+from unbend.testing import _mixer as _mixer
 from unbend.testing import _module as _module
 from unbend.testing import _transforms as _transforms
 from unbend.testing._compare import TOLERANCE as TOLERANCE

@@ -1,6 +1,6 @@
 """A formula in arithmetic of forty digits: the value against which code is held."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from mpmath import mp

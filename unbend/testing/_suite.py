@@ -91,7 +91,8 @@ class Case:
         except (Skip, ContractError):
             raise
         except Exception as error:
-            what = str(error) if isinstance(error, AssertionError) else f"{type(error).__name__}: {error}"
+            said = (str(error).splitlines() or [""])[0]
+            what = said if isinstance(error, AssertionError) else f"{type(error).__name__}: {said}"
             raise ContractError(f"{self.check.name}: {self.subject}: {self.check.says} {what}") from error
 
 
@@ -101,7 +102,7 @@ def cases(subject: Any, examples: Sequence[Example] | None = None) -> Iterator[C
     checks = checks_of(made)
     if not checks:
         raise ArgumentError.of("subject", made.__name__, f"a class of a kind that is known: {', '.join(KINDS)}")
-    declared: Sequence[Example] = examples or getattr(made, "examples", None) or (Example(),)
+    declared: Sequence[Example] = examples or getattr(made, "examples", (Example(),))
     if not isinstance(subject, type):
         # An instance is one example by itself; it lends its input shape from the first that its class declares.
         declared = declared[:1]
