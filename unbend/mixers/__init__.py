@@ -5,4 +5,8 @@ from unbend.mixers._attention2d import RelativeAttention2d as RelativeAttention2
 from unbend.mixers._lambda import LambdaLayer as LambdaLayer
 from unbend.mixers._lambda import lambda_fn as lambda_fn
 from unbend.mixers._lambda_base import RelPosEmbedding as RelPosEmbedding
+from unbend.mixers._lambda_causal import CausalLambda as CausalLambda
+from unbend.mixers._lambda_causal import causal_lambda_fn as causal_lambda_fn
 from unbend.mixers._lambda_conv import LambdaConv as LambdaConv
+from unbend.mixers._lambda_cost import LambdaCost as LambdaCost
+from unbend.mixers._lambda_cost import lambda_cost as lambda_cost

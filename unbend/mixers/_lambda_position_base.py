@@ -66,14 +66,13 @@ def multiply_adds(
     """Multiply-adds of `position_outputs` for one example, by path; `table` is the table's shape."""
     g, u, kv = _grid(table, places), table[-1], key_dim * value_dim
     n = g.height * g.width
-    counted: dict[Path, int] = {
+    # Measured on CPU: with its backward, a convolution runs at a third of the speed of a matrix product.
+    slowness = 3 if backward else 1
+    return {
         "fourier": kv * (g.frequencies * g.width * (4 * g.context_width * u + 2 * g.height) + n * heads),
+        "conv": kv * n * (slowness * u * prod(table[:-2]) + heads),
         "scores": n * heads * (g.up + g.down + 1) * g.context_width * u * (key_dim + value_dim),
     }
-    if places.size == places.context and table[:-2] == tuple(2 * c + 1 for c in places.centre):
-        # Measured on CPU: with its backward, a convolution runs at a third of the speed of a matrix product.
-        counted["conv"] = kv * n * ((3 if backward else 1) * u * prod(table[:-2]) + heads)
-    return counted
 
 
 def _lambdas(table: Tensor, v: Tensor, places: Places, path: Path) -> Tensor:
@@ -83,16 +82,20 @@ def _lambdas(table: Tensor, v: Tensor, places: Places, path: Path) -> Tensor:
 
 def _convolved(table: Tensor, v: Tensor, places: Places) -> Tensor:
     """Correlate the table with each of the v maps of values."""
-    b, n, u, depth = v.shape
+    b, _, u, depth = v.shape
     maps = v.permute(3, 0, 2, 1).reshape(depth * b, u, *places.context)
+    before = places.centre
+    after = tuple(n + r - 1 - c - m for n, r, c, m in zip(places.size, table.shape, before, places.context))
+    if before == after:
+        edges = before
+    else:
+        maps, edges = _pad(maps, tuple(e for pair in zip(before[::-1], after[::-1]) for e in pair)), (0,) * len(before)
     kernel = table.permute(-2, -1, *range(table.ndim - 2))
-    padding = places.centre
-    if len(padding) == 1:
-        maps, kernel, padding = maps.unsqueeze(2), kernel.unsqueeze(2), (0, *padding)
+    if len(edges) == 1:
+        maps, kernel, edges = maps.unsqueeze(2), kernel.unsqueeze(2), (0, *edges)
     # Asked for channels last, the convolution writes the k of each position side by side.
-    kernel = kernel.contiguous(memory_format=torch.channels_last)
-    lambdas = F.conv2d(maps, kernel, padding=padding)
-    return lambdas.permute(0, 2, 3, 1).reshape(depth, b, n, table.shape[-2])
+    lambdas = F.conv2d(maps, kernel.contiguous(memory_format=torch.channels_last), padding=edges)
+    return lambdas.permute(0, 2, 3, 1).reshape(depth, b, prod(places.size), table.shape[-2])
 
 
 def _transformed(table: Tensor, v: Tensor, places: Places) -> Tensor:
@@ -139,12 +142,12 @@ def _scores(q: Tensor, table: Tensor, v: Tensor, places: Places) -> Tensor:
 
 
 def _grid(table: Size, places: Places) -> _Grid:
-    """The rows and columns of two-axis places; a sequence is written row by row, in rows of about its square root."""
+    """The rows and columns; a sequence is cut into rows as long as its length's root, or as its table's reach."""
     above, below = places.centre[0], table[0] - 1 - places.centre[0]
     if len(places.size) == 2:
         (height, width), (context_height, context_width) = places.size, places.context
     else:
-        width = context_width = isqrt(max(places.size[0] - 1, 0)) + 1
+        width = context_width = min(isqrt(max(places.size[0] - 1, 0)), max(above, below)) + 1
         height, context_height = (-(-length // width) for length in (places.size[0], places.context[0]))
         above, below = ((reach + width - 1) // width for reach in (above, below))
     return _Grid(height, width, context_height, context_width, min(above, height - 1), min(below, context_height - 1))
