@@ -3,8 +3,10 @@
 import hashlib
 import json
 import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, asdict, dataclass, field, fields
+from functools import partial
 from typing import Any, Literal, get_args
 
 from unbend._errors import UnbendError
@@ -121,16 +123,23 @@ def budget_dict(budget: Budget) -> dict[str, Any]:
 
 
 def plain(value: Any) -> Any:
-    """A parameter as JSON: numbers, text and sequences as they are, anything callable by its dotted name."""
+    """A parameter as JSON: numbers, text and sequences as they are, anything callable by its dotted name.
+
+    Private files are no part of a name, so that they may be renamed; nor is an object's place in memory. Two things
+    that get one name are still told apart by the digest of their code.
+    """
     if value is None or isinstance(value, bool | int | float | str):
         return value
     if isinstance(value, list | tuple):
         return [plain(item) for item in value]
     if isinstance(value, Mapping):
         return {str(name): plain(item) for name, item in value.items()}
-    if callable(value):
-        return f"{getattr(value, '__module__', '')}.{getattr(value, '__qualname__', repr(value))}"
-    return repr(value)
+    if isinstance(value, partial):
+        return {"call": plain(value.func), "args": plain(value.args), "keywords": plain(value.keywords)}
+    if hasattr(value, "__qualname__"):
+        module = str(getattr(value, "__module__", ""))
+        return ".".join([*(part for part in module.split(".") if not part.startswith("_")), value.__qualname__])
+    return re.sub(r" at 0x[0-9a-f]+", "", repr(value))
 
 
 def _refuse(constant: str) -> float:
