@@ -16,6 +16,9 @@ def poisoned() -> Generator[None]:
 
     Whole numbers come as 101, a number that is no index of anything small.
     """
+    # The first use of a device context notes which functions make tensors: it must see the true ones.
+    with torch.device("meta"):
+        torch.empty(0)
     with (
         patch.object(torch, "empty", _poison(torch.empty)),
         patch.object(torch, "empty_like", _poison(torch.empty_like)),
