@@ -54,7 +54,8 @@ class Digest:
             return repr(value)
         if isinstance(value, str):
             self._units.update(self._named(value))
-            return value
+            line = _catalogued(value)
+            return [value, line] if line else value
         if id(value) not in self._seen:
             self._seen[id(value)] = value, "itself"
             self._seen[id(value)] = value, self._parts(value)
@@ -106,9 +107,10 @@ class Digest:
         if isinstance(value, type):
             made_here = module == "__main__" or "<locals>" in value.__qualname__
             return self._describe(class_parts(value)) if made_here else _installed(value)
-        if path is None and is_installed(value.__code__.co_filename):
+        place = value.__code__.co_filename
+        if path is None and is_installed(place):
             return _installed(value)
-        return self._function(value, path)
+        return self._function(value, path if path and path.name == Path(place).name else None)
 
     def _function(self, value: FunctionType, path: Path | None) -> Any:
         """A lambda, or a function made within another or in a notebook."""
@@ -121,9 +123,9 @@ class Digest:
         else:
             names = {chain[0] for chain in used.chains} if used else set(value.__code__.co_names)
             found = {name: value.__globals__[name] for name in sorted(names) if name in value.__globals__}
-        for string in used.strings if used else ():
-            self._units.update(self._named(string))
-        return self._describe([text([node]) if node else None, *function_parts(value, with_code=node is None), found])
+        body = text([node]) if node else None
+        named = sorted(used.strings) if used else []
+        return self._describe([body, *function_parts(value, with_code=node is None), named, found])
 
     def _named(self, name: str) -> Iterator[Unit]:
         """What a parameter such as `bend="golu"` may name, where a room exports it."""
@@ -145,6 +147,15 @@ def _public() -> dict[str, list[Export]]:
         # A name of the catalogue of closed forms is a string.
         found.setdefault(name, []).append(bends["ClosedForm" if isinstance(made, str) else made.__name__])
     return found
+
+
+def _catalogued(name: str) -> str | None:
+    """The line of the catalogue of closed forms that `name` stands for; it says what the code computes."""
+    from unbend.activations._catalogue_base import catalogue
+    from unbend.activations._names import names
+
+    entry = names().get(_key(name))
+    return repr(catalogue()[entry]) if isinstance(entry, str) else None
 
 
 def _key(name: str) -> str:
