@@ -7,14 +7,14 @@ from unbend.layers import SqueezeExcite
 
 
 def test_formula_by_hand() -> None:
-    layer = SqueezeExcite(2, ratio=0.5, dtype=torch.float64)
+    layer = SqueezeExcite(2, ratio=1, dtype=torch.float64)
     with torch.no_grad():
-        layer.squeeze.weight.copy_(torch.tensor([[1.0, -2.0]]))
-        layer.squeeze.bias.fill_(0.5)
-        layer.excite.weight.copy_(torch.tensor([[1.0], [-3.0]]))
+        layer.squeeze.weight.copy_(torch.tensor([[1.0, -2.0], [-1.0, 0.0]]))
+        layer.squeeze.bias.copy_(torch.tensor([0.5, 0.25]))
+        layer.excite.weight.copy_(torch.tensor([[1.0, 7.0], [-3.0, 7.0]]))
         layer.excite.bias.copy_(torch.tensor([0.25, 0.0]))
     x = torch.tensor([[[[1.0, 3.0]], [[0.0, 1.0]]]], dtype=torch.float64)
-    hidden = 1.0 * 2.0 - 2.0 * 0.5 + 0.5  # the means are 2 and 0.5; positive, so the ReLU lets it through
+    hidden = 1.0 * 2.0 - 2.0 * 0.5 + 0.5  # the means are 2 and 0.5; the other unit is negative, and so silent
     gate = torch.tensor([hidden + 0.25, -3 * hidden], dtype=torch.float64).sigmoid()
     torch.testing.assert_close(layer(x), x * gate.reshape(1, 2, 1, 1))
 

@@ -170,6 +170,12 @@ def test_odd_rows_of_the_shortcut_are_averaged_alone() -> None:
     torch.testing.assert_close(shortcut[0](x)[0, 0], expected)
 
 
+def test_vanilla_shortcuts_stride_the_convolution_itself() -> None:
+    shortcut = small(backbone="vanilla").stages()[1][0].shortcut
+    assert [type(layer) for layer in shortcut] == [nn.Conv2d, nn.BatchNorm2d]
+    assert (shortcut[0].kernel_size, shortcut[0].stride) == ((1, 1), (2, 2))
+
+
 def test_translation_by_the_stride_moves_the_features() -> None:
     net = lambda_layout("CC", (1, 1), width=4).double().eval()
     stirred(net)

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from unbend._errors import MissingExtraError
-from unbend.models import register_timm
+from unbend.models import LambdaResNet, register_timm
 from unbend.models._lambda_resnet import BACKBONES
 
 timm_only = pytest.mark.vision
@@ -120,6 +120,30 @@ def test_options_reach_the_network(timm: Any) -> None:
         timm.create_model("lambda_resnet50", nonsense=1)
     with pytest.raises(RuntimeError, match="pretrained"):
         timm.create_model("lambda_resnet50", pretrained=True, **SMALL)
+
+
+@timm_only
+@pytest.mark.parametrize(
+    ("theirs", "ours"),
+    [
+        ("resnet50", {"layout": "CCCC", "backbone": "vanilla", "se": "none"}),
+        ("resnetrs50", {"layout": "CCCC", "backbone": "rs", "se": "non_lambda"}),
+    ],
+)
+def test_backbones_compute_what_those_of_timm_do(timm: Any, theirs: str, ours: dict[str, Any]) -> None:
+    torch.manual_seed(0)
+    peer, net = timm.create_model(theirs).eval(), LambdaResNet(50, **ours).eval()
+    for name, tensor in peer.state_dict().items():
+        if name.endswith(("running_var", "bn3.weight")):
+            torch.nn.init.uniform_(tensor, 0.5, 1.0)
+        elif name.endswith(("running_mean", "bias")):
+            torch.nn.init.normal_(tensor, std=0.1)
+    values = list(peer.state_dict().values())  # both hold the same layers in the same order
+    named = net.state_dict()
+    assert len(values) == len(named)
+    net.load_state_dict({name: value.reshape(own.shape) for (name, own), value in zip(named.items(), values)})
+    x = torch.randn(2, 3, 96, 64)
+    torch.testing.assert_close(net(x), peer(x), rtol=1e-4, atol=1e-4)
 
 
 @timm_only

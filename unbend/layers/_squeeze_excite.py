@@ -66,8 +66,7 @@ class SqueezeExcite(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         if x.dim() < 3 or x.shape[1] != self.dim:
             raise ArgumentError.of("x", tuple(x.shape), f"shape (b, {self.dim}, *)")
-        mean = x.flatten(2).mean(-1, dtype=torch.promote_types(x.dtype, torch.float32)).to(x.dtype)
-        gate = self.excite(F.relu(self.squeeze(mean))).sigmoid()
+        gate = self.excite(F.relu(self.squeeze(x.flatten(2).mean(-1)))).sigmoid()
         return x * gate.reshape(*gate.shape, *(1,) * (x.dim() - 2))
 
     def __repr__(self) -> str:
