@@ -9,18 +9,18 @@ import typer
 from unbend.cli._study import Json, Runs, print_json, seconds
 
 _EXAMPLES = """\
-A budget of 60s means that every cell (one arm, one seed) is trained for 60 seconds: 3 arms with 8 seeds take 24 minutes
-on one processor, 12 on two. Finished cells are kept; the same command goes on where it ended.
+A budget of 60s trains every cell (one arm with one seed) for 60 seconds: 3 arms with 8 seeds take 12 minutes on two
+processors. Finished cells are kept, and the same command goes on where it ended.
 
-[bold]Examples[/]
+Examples:
 
 unbend compare --data churn.csv --target left --arms relu,gelu,golu --budget 30s
 
-unbend compare --data photos --image-size 32 --arms relu,golu --match params --budget "300 steps"
+unbend compare --data photos --arms relu,golu --match params --budget "300 steps"
 
-unbend compare --model net:build --data churn.csv --target left --swap ReLU=golu,gelu
+unbend compare --data churn.csv --target left --model net:build --swap ReLU=golu
 
-unbend compare --model net:small --model net:large --data book.txt
+unbend compare --data book.txt --model net:small --model net:large
 """
 
 
@@ -55,21 +55,21 @@ def compare(
     budget: Annotated[str, typer.Option(help="Training of each cell: 60s, 2m, '300 steps'.")] = "60s",
     seeds: Annotated[int, typer.Option(min=1, help="How often each arm is trained.")] = 8,
     margin: Annotated[
-        float | None, typer.Option(help="Smallest gain worth the name [0.005 accuracy, 0.01 sd, 0.01 nats].")
+        float | None, typer.Option(help="Smallest gain worth the name (accuracy 0.005, sd 0.01, nats 0.01).")
     ] = None,
-    test_fraction: Annotated[float | None, typer.Option(help="Share to test on [0.25, of a text 0.1].")] = None,
+    test_fraction: Annotated[float | None, typer.Option(help="Share to test on (0.25, of a text 0.1).")] = None,
     missing: Annotated[
         Literal["refuse", "drop", "mean"], typer.Option(help="Missing values: refuse, drop rows, or fill in.")
     ] = "refuse",
     drop: Annotated[str, typer.Option(help="Columns to leave out: id,name")] = "",
     image_size: Annotated[int | None, typer.Option(help="Make every image a square of so many pixels.")] = None,
-    width: Annotated[int | None, typer.Option(help="Of the first arm's network [64, for images 16].")] = None,
+    width: Annotated[int | None, typer.Option(help="Of the first arm's network (64, for images 16).")] = None,
     batch: Annotated[int, typer.Option(help="Examples in a step.")] = 64,
     lr: Annotated[float, typer.Option(help="Highest learning rate.")] = 2e-3,
-    name: Annotated[str | None, typer.Option(help="Of store and report [compare-DATA-MODEL].")] = None,
-    jobs: Annotated[int | None, typer.Option("-j", "--jobs", help="Cells at once [one per processor].")] = None,
+    name: Annotated[str | None, typer.Option(help="Of store and report (compare-DATA-MODEL).")] = None,
+    jobs: Annotated[int | None, typer.Option("-j", "--jobs", help="Cells at once (one per processor).")] = None,
     cell_deadline: Annotated[
-        str | None, typer.Option(help="When a cell counts as hung [a minute and three times its budget].")
+        str | None, typer.Option(help="When a cell counts as hung (a minute and three budgets).")
     ] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Exit 1 when a claim does not hold.")] = False,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No plan, no progress.")] = False,

@@ -116,7 +116,8 @@ def comparison(arms: Bends | None = None, *, on: str | Path | Source | Dataset, 
         "width": width, "match": options.get("match"), "batch": options.get("batch", 64), "lr": options.get("lr", 2e-3),
     }  # fmt: skip
     models = [UserModel.find(each) for each in _listed(options.get("model"))]
-    network, made = _arms(arms, models, options.get("swap"), fitted)
+    settings = {name: value for name, value in fitted.items() if value is not None}
+    network, made = _arms(arms, models, options.get("swap"), settings)
     first, *others = made
     if not others:
         raise ArgumentError.of("arms", f"only {first}", "at least two to compare")
@@ -126,7 +127,7 @@ def comparison(arms: Bends | None = None, *, on: str | Path | Source | Dataset, 
     goal = _GOALS[data.task]
     return Study(
         name=options.get("name") or _name(data, models),
-        question=f"Which of {', '.join(others)} does better than {first} on {data.name}, at an equal budget?",
+        question=f"Does {_either(others)} do better than {first} on {data.name}, at an equal budget?",
         data=[data.name],
         sources={data.name: _Read(data)},
         arms=made,
@@ -264,7 +265,7 @@ def _data(on: str | Path | Source | Dataset, options: Options) -> Dataset:
 
 
 def _arms(
-    arms: Bends | None, models: Sequence[UserModel], swap: str | Mapping[str, Bends] | None, settings: Settings
+    arms: Bends | None, models: Sequence[UserModel], swap: str | Mapping[str, Bends] | None, settings: dict[str, Any]
 ) -> tuple[Network, dict[str, Arm]]:
     """The network of the trial, and what the arms put into it."""
     if arms is not None and (models or swap):
@@ -310,6 +311,10 @@ def _listed(model: Build | Sequence[Build] | None) -> list[Build]:
 
 def _name(data: Dataset, models: Sequence[UserModel]) -> str:
     """Letters, digits and dashes only, since it names files."""
-    return "-".join(re.sub(r"\W+", "-", part).strip("-") for part in ("compare", data.name, *(m.name for m in models)))[
-        :100
-    ]
+    words = re.findall(r"[A-Za-z0-9_]+", " ".join(["compare", data.name, *(model.name for model in models)]))
+    return "-".join(words)[:100]
+
+
+def _either(names: Sequence[str]) -> str:
+    *before, last = names
+    return f"{', '.join(before)} or {last}" if before else last

@@ -55,7 +55,7 @@ class Changed:
 
 def bend_arms(bends: Bends, settings: Settings) -> dict[str, Arm]:
     """An arm for each bend of a default network."""
-    return {name: Arm(_bend, {"bend": bend, "settings": settings}) for name, bend in _known(bends).items()}
+    return {name: Arm(_bend, {"bend": bend, **settings}) for name, bend in _known(bends).items()}
 
 
 def swap_arms(old: str, bends: Bends, settings: Settings) -> dict[str, Arm]:
@@ -63,35 +63,35 @@ def swap_arms(old: str, bends: Bends, settings: Settings) -> dict[str, Arm]:
     first = old.rpartition(".")[2]
     if _is_torch(old):
         _torch_class(old)
-    arms = {first: Arm(_as_given, {"settings": settings})}
+    arms = {first: Arm(_as_given, settings)}
     for name, bend in _known(bends).items():
         if name == first:
             raise ArgumentError.of("swap", f"{old}={name}", "another bend in its place")
-        arms[name] = Arm(_swapped, {"old": old, "bend": bend, "settings": settings})
+        arms[name] = Arm(_swapped, {"old": old, "bend": bend, **settings})
     return arms
 
 
 def model_arms(models: Mapping[str, UserModel], settings: Settings) -> dict[str, Arm]:
     """An arm for each network of the user's."""
-    return {name: Arm(_model, {"model": name, "settings": {**settings, **m.identity}}) for name, m in models.items()}
+    return {name: Arm(_model, {**settings, **m.identity, "model": name}) for name, m in models.items()}
 
 
-# What the arms make. `settings` does nothing here: it is there to be part of the cell's key.
+# What the arms make. `settings` do nothing here: they are there to be part of the cell's key.
 
 
-def _bend(bend: str | Make, settings: object = None) -> nn.Module:
+def _bend(bend: str | Make, **settings: object) -> nn.Module:
     return named_bend(bend) if isinstance(bend, str) and not _is_torch(bend) else _comes(bend)()
 
 
-def _model(model: str, settings: object = None) -> str:
+def _model(model: str, **settings: object) -> str:
     return model
 
 
-def _as_given(settings: object = None) -> Change:
+def _as_given(**settings: object) -> Change:
     return lambda network, data: network
 
 
-def _swapped(old: str, bend: str | Make, settings: object = None) -> Change:
+def _swapped(old: str, bend: str | Make, **settings: object) -> Change:
     return partial(_put, old, bend)
 
 
