@@ -49,8 +49,8 @@ def _interval_beyond(f: Curve, outline: Outline, low: Tensor, high: Tensor) -> t
     assert outline.beyond is not None
     inside = low.clamp(-outline.reach, outline.reach), high.clamp(-outline.reach, outline.reach)
     least, most = interval(f, replace(outline, beyond=None, reach=math.inf), *inside)
-    for part in ((low, high.clamp(max=-outline.reach)), (low.clamp(min=outline.reach), high)):
-        outside = part[0] < part[1]
+    parts = ((low, high.clamp(max=-outline.reach)), (low.clamp(min=outline.reach), high))
+    for part, outside in zip(parts, (low < -outline.reach, high > outline.reach), strict=True):
         below, above = outline.beyond(*(torch.where(outside, end, inside[0]) for end in part))
         least = torch.where(outside, torch.minimum(least, below), least)
         most = torch.where(outside, torch.maximum(most, above), most)

@@ -77,7 +77,7 @@ def facts(f: Curve, slope: Curve, outline: Outline) -> Facts:
         smooth=outline.smooth,
         left=_tail(outline.left),
         right=_tail(outline.right),
-        turns=_points(turns),
+        turns=_points(turns[_turning(f, turns)]),
         breaks=_points(breaks),
         fixed=_fixed(f, slope, outline, zero),
         period=None if outline.period is None else _same(torch.as_tensor(outline.period)),
@@ -100,6 +100,13 @@ def _tail(line: Line | None) -> Line | None:
 
 def _points(points: Tensor) -> tuple[float, ...]:
     return tuple(points.flatten().unique().tolist())
+
+
+def _turning(f: Curve, points: Tensor) -> Tensor:
+    """Which of the points are turns indeed: an outline may list some too many."""
+    aside = 1e-6 * (1 + points.abs())
+    left, right = f(points - aside) - f(points), f(points + aside) - f(points)
+    return left.sign() * right.sign() > 0
 
 
 def _monotone(steep: tuple[float, float], jumps: Tensor) -> Literal["increasing", "decreasing"] | None:

@@ -60,4 +60,5 @@ def _all(fixed: tuple[Any, ...], packed: Tensor | None) -> list[Any]:
 
 def slope_of(function: Curve, x: Tensor) -> Tensor:
     """The slope of an elementwise function, by forward differentiation."""
+    x = x.contiguous()  # an expanded tensor cannot carry a tangent
     return torch.func.jvp(function, (x,), (torch.ones_like(x),))[1]
