@@ -12,7 +12,7 @@ from unbend.layers import SqueezeExcite
 
 Make = Callable[..., nn.Module]
 
-_MAP = 8
+_MAP, _STEM = 8, 16
 
 
 def small_mlp(make: Make, data: Dataset, width: int = 64) -> nn.Module:
@@ -68,9 +68,9 @@ def small_cnn(make: Make, data: Dataset, width: int = 16) -> nn.Module:
 def small_bottleneck(make: Make, data: Dataset, width: int = 32, blocks: int = 2) -> nn.Module:
     """A residual bottleneck network for images; `make(channels, size)` takes the place of its 3 x 3 convolutions.
 
-    A convolution, then a maximum over squares, brings the image to a map of at most 8 x 8; then every block narrows to
-    half the channels, mixes positions, and widens again. The narrow part is a multiple of four, so that mixers of four
-    heads fit. As the width grows, it grows in one block after the other, so that the cost moves in small steps.
+    A convolution to 16 channels and a maximum over squares bring the image to a map of at most 8 x 8; then every block
+    narrows to half the width, mixes positions, and widens again. The narrow part is a multiple of four, so that mixers
+    of four heads fit. As the width grows, it grows in one block after the other, so that the cost moves in small steps.
 
     Args:
         make: called with the channels and the size `(H, W)` of the map, once for each block.
@@ -89,10 +89,11 @@ def small_bottleneck(make: Make, data: Dataset, width: int = 32, blocks: int = 2
     stride = ceil(max(height, breadth) / _MAP)
     size = ceil(height / stride), ceil(breadth / stride)
     inner = [max((width + 8 * i // blocks) // 8, 1) * 4 for i in range(blocks)]
-    stem = nn.Conv2d(channels, width, 3, padding=1, bias=False), nn.BatchNorm2d(width), nn.ReLU()
+    stem = nn.Conv2d(channels, _STEM, 3, padding=1, bias=False), nn.BatchNorm2d(_STEM), nn.ReLU()
+    widen = nn.Conv2d(_STEM, width, 1, bias=False), nn.BatchNorm2d(width), nn.ReLU()
     pool = nn.MaxPool2d(stride, ceil_mode=True)
     body = [_bottleneck(make(narrow, size), width, narrow) for narrow in inner]
-    return nn.Sequential(*stem, pool, *body, *_pooled(width, data.outputs))
+    return nn.Sequential(*stem, pool, *widen, *body, *_pooled(width, data.outputs))
 
 
 def any_size(channels: int, size: tuple[int, int], mixer: Make, **settings: Any) -> nn.Module:

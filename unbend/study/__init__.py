@@ -31,6 +31,12 @@ if TYPE_CHECKING:
     from unbend.study._cost import Cost as Cost
     from unbend.study._cost import PeakMemory as PeakMemory
     from unbend.study._cost import count_operations as count_operations
+    from unbend.study._scaling import LOG2_PEAK_BYTES as LOG2_PEAK_BYTES
+    from unbend.study._scaling import MS as MS
+    from unbend.study._scaling import MS_EXPONENT as MS_EXPONENT
+    from unbend.study._scaling import OPERATIONS_EXPONENT as OPERATIONS_EXPONENT
+    from unbend.study._scaling import PEAK_EXPONENT as PEAK_EXPONENT
+    from unbend.study._scaling import scaling as scaling
     from unbend.study._train import LOSS as LOSS
     from unbend.study._train import MS_PER_STEP as MS_PER_STEP
     from unbend.study._train import OPERATIONS as OPERATIONS
@@ -45,6 +51,7 @@ if TYPE_CHECKING:
 _LAZY = {
     "_compare": ("Options", "compare", "comparison"),
     "_cost": ("Cost", "PeakMemory", "count_operations"),
+    "_scaling": ("LOG2_PEAK_BYTES", "MS", "MS_EXPONENT", "OPERATIONS_EXPONENT", "PEAK_EXPONENT", "scaling"),
     "_train": (
         "LOSS", "MS_PER_STEP", "OPERATIONS", "PARAMETERS", "PEAK_BYTES", "R2", "classify", "next_token", "regress",
     ),
