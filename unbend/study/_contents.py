@@ -10,6 +10,8 @@ from unbend.study._record import Record, budget_dict
 from unbend.study._spec import Study
 from unbend.study._summary import Cells, plural
 from unbend.study._tables import (
+    METHOD,
+    RESPLIT,
     arms_table,
     data_table,
     ended_table,
@@ -88,6 +90,11 @@ class Contents:
         """Name, version and budget of the study."""
         budget = budget_dict(self.study.budget)
         return f"Study {self.study.name}, version {self.study.version}; {budget['value']:g} {budget['kind']} per cell"
+
+    @property
+    def method(self) -> str:
+        """How the claims are judged."""
+        return METHOD + (RESPLIT if self.study.overlap else "")
 
     @property
     def tally(self) -> str:

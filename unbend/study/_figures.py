@@ -54,11 +54,12 @@ def arms_figure(cells: Cells, metric: str, data: str, name: str) -> Figure | Non
     seeds: list[dict[str, Any]] = []
     for arm in cells.arms:
         found = [measured(record, metric) for record in cells.of(arm, data)]
-        values = [value for value in found if value is not None]
-        seeds += [{"arm": arm, "value": value} for value in values]
-        if values:
-            low, high = t_interval(np.asarray(values)) if len(values) > 1 else (values[0], values[0])
-            means.append({"arm": arm, "value": float(np.mean(values)), "low": low, "high": high})
+        values = np.array([value for value in found if value is not None])
+        seeds += [{"arm": arm, "value": float(value)} for value in values]
+        if len(values) > 0:
+            mean = float(values.mean())
+            low, high = t_interval(values, cells.study.overlap) if len(values) > 1 else (mean, mean)
+            means.append({"arm": arm, "value": mean, "low": low, "high": high})
     if not means:
         return None
     shown = [row["arm"] for row in means]

@@ -11,7 +11,6 @@ from unbend.study._draw import Figure, hue
 from unbend.study._tables import (
     ARMS_DRAWN,
     ARMS_LISTED,
-    METHOD,
     SCALE,
     Table,
     Value,
@@ -142,7 +141,7 @@ def _timings(contents: Contents, timed: Mapping[str, str]) -> str:
 def _reproduce(contents: Contents, files: Mapping[str, str]) -> str:
     return f"""<pre>{escape(contents.command)}</pre>
 {_downloads(files)}
-{_details("How it is judged", f"<p>{escape(METHOD)}</p>")}"""
+{_details("How it is judged", f"<p>{escape(contents.method)}</p>")}"""
 
 
 def _downloads(files: Mapping[str, str]) -> str:

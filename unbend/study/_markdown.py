@@ -8,7 +8,6 @@ from unbend.study._draw import Figure
 from unbend.study._tables import (
     ARMS_DRAWN,
     ARMS_LISTED,
-    METHOD,
     SCALE,
     Table,
     claim_terms,
@@ -36,7 +35,7 @@ def markdown(contents: Contents) -> str:
     if contents.ended.rows:
         parts += [f"## {contents.ended.title}", _table(contents.ended), *_traceback(contents)]
     parts += ["## Environment", _table(contents.environment), _table(contents.inputs)]
-    parts += ["## Reproduce", _code(contents.command), "## How it is judged", METHOD]
+    parts += ["## Reproduce", _code(contents.command), "## How it is judged", contents.method]
     parts += ["<!-- timings -->", "## Timings", *_claims(contents.timing_claims), _table(contents.timings)]
     return "\n\n".join([*parts, "<!-- end of timings -->"]) + "\n"
 

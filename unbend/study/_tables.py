@@ -24,6 +24,11 @@ METHOD = (
 )
 
 
+RESPLIT = (
+    " The seeds re-split the same rows, so their results depend on each other, and the t interval is widened for it "
+    "(Nadeau and Bengio)."
+)
+
 ARMS_LISTED = "Means over the data sets, each the mean over its seeds; broken cells count as the worst value."
 ARMS_DRAWN = "A dot is a seed, the large dot their mean, the bar its 95 % interval; cells that broke are left out."
 
