@@ -1,6 +1,6 @@
 """Any closed form of the catalogue as a bend, all its faces computed from the formula."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 
@@ -72,6 +72,13 @@ class ClosedForm(Bend):
         self.entry, self.name = entry, name
         self.function = torch_function(entry.code, tuple(numbers))
         self.__doc__ = document(entry)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "function"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        self.function = torch_function(self.entry.code, tuple(self.start))  # code made at run time does not pickle
 
     @property
     def outline(self) -> Outline:
