@@ -307,15 +307,6 @@ def test_repr_rebuilds(backbone: Any) -> None:
     assert repr(eval(repr(block), {"LambdaBottleneck": LambdaBottleneck})) == repr(block)
 
 
-def test_export_and_compile_of_a_small_net() -> None:
-    net = LambdaResNet((1, 1), "CL", width=4, scope=3, heads=2, key_dim=3, num_classes=5)
-    net = stirred(net).eval()
-    x = torch.randn(2, 3, 33, 35)
-    torch.testing.assert_close(torch.export.export(net, (x,)).module()(x), net(x))
-    compiled = torch.compile(net, fullgraph=True, backend="aot_eager")
-    torch.testing.assert_close(compiled(x), net(x), rtol=1e-4, atol=1e-4)
-
-
 @pytest.mark.slow
 def test_compiled_training_with_checkpointing() -> None:
     net = stirred(small()).train()

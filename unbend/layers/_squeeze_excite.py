@@ -43,7 +43,7 @@ class SqueezeExcite(nn.Module):
 
     examples: ClassVar[tuple[Example, ...]] = (
         Example({"dim": 11, "ratio": 0.5}, (2, 11, 5, 7)),
-        Example({"dim": 3}, (2, 3, 13)),
+        Example({"dim": 13}, (2, 13, 7)),
     )
 
     def __init__(

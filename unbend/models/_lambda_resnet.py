@@ -31,6 +31,8 @@ FAMILY: dict[int, tuple[tuple[int, ...], tuple[int, ...]]] = {
 # The layouts of the paper's study: which stages of a ResNet-50 hold lambda layers.
 LAYOUTS = ("CCCC", "LCCC", "LLCC", "LLLC", "LLLL", "CLLL", "CCLL", "CCCL")
 
+_TINY: dict[str, Any] = {"width": 4, "scope": 3, "heads": 2, "key_dim": 3}
+
 
 class LambdaResNet(nn.Module):
     """Residual network whose late stages mix positions by lambda layers.
@@ -80,15 +82,12 @@ class LambdaResNet(nn.Module):
         torch.Size([2, 7])
     """
 
+    # Small: in a larger net rounding turns some ReLU on or off, and the gradients of bfloat16 are those of another net.
     examples: ClassVar[tuple[Example, ...]] = (
         Example(
-            {"depth": (1, 2), "layout": "CL", "width": 4, "scope": 3, "heads": 2, "key_dim": 3, "num_classes": 5},
-            (2, 3, 17, 19),
+            {**_TINY, "depth": (1, 1), "layout": "CL", "num_classes": 0, "backbone": "vanilla"}, (2, 3, 17, 19), 1e4
         ),
-        Example(
-            {"depth": (2, 1), "layout": ((2,), ()), "width": 4, "scope": 3, "num_classes": 0, "backbone": "vanilla"},
-            (2, 3, 17, 19),
-        ),
+        Example({**_TINY, "depth": (1,), "layout": ((1,),), "num_classes": 5}, (2, 3, 11, 13), 1e4),
     )
 
     def __init__(

@@ -54,8 +54,8 @@ class LambdaBottleneck(nn.Module):
     """
 
     examples: ClassVar[tuple[Example, ...]] = (
-        Example({"dim": 8, "width": 6, "stride": 2, "scope": 3, "heads": 2, "key_dim": 3}, (2, 8, 5, 7)),
-        Example({"dim": 12, "width": 3, "scope": None, "se": True}, (2, 12, 5, 7)),
+        Example({"dim": 8, "width": 6, "stride": 2, "scope": 3, "heads": 2, "key_dim": 3}, (2, 8, 5, 7), 1e4),
+        Example({"dim": 12, "width": 7, "scope": None, "se": True}, (2, 12, 5, 7), 1e4),
     )
 
     def __init__(
