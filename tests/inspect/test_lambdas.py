@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from unbend import inspect
 from unbend._errors import UnbendError
-from unbend.mixers import LambdaConv, LambdaLayer
+from unbend.mixers import CausalLambda, LambdaConv, LambdaLayer
 from unbend.models import LambdaResNet
 
 
@@ -47,6 +47,7 @@ LAYERS = {
     "content": (lambda: LambdaLayer(8, (4, 6), heads=2, key_dim=5, position=False), (3, 8, 4, 6)),
     "position": (lambda: LambdaConv(8, 3, heads=2, key_dim=5, content=False), (3, 8, 4, 6)),
     "local": (lambda: LambdaConv(8, 3, heads=2, key_dim=5, pos_bias=True), (3, 8, 4, 6)),
+    "causal": (lambda: CausalLambda(6, 3, dim_out=10, heads=2, key_dim=3), (3, 7, 6)),
     "local sequence": (lambda: LambdaConv(8, (5,), heads=4, key_dim=5, norm="layer"), (3, 11, 8)),
 }
 
@@ -120,6 +121,16 @@ def test_arguments_of_the_call_are_kept() -> None:
     read, other = inspect.lambdas(model, x)[0], inspect.lambdas(model, changed)[0]
     assert torch.equal(read.content, other.content)
     assert not torch.equal(read.queries, other.queries)
+
+
+def test_a_causal_layer_has_a_content_lambda_for_each_prefix() -> None:
+    layer = CausalLambda(6, 3, heads=2, key_dim=3).double()
+    x = torch.randn(2, 7, 6, dtype=torch.float64)
+    (whole,), (prefix,) = inspect.lambdas(layer, x), inspect.lambdas(layer, x[:, :4])
+    assert whole.content.shape == (2, 7, 3, 3)
+    torch.testing.assert_close(whole.content[:, :4], prefix.content)
+    torch.testing.assert_close(whole.position[:, :4], prefix.position)
+    assert (whole.content[:, 3] - whole.content[:, 4]).abs().max() > 1e-6
 
 
 def test_the_model_is_left_as_it_was() -> None:
@@ -256,6 +267,8 @@ def test_figure_holds_the_numbers(name: str) -> None:
     cells = [row for rows in sets for row in rows if "k" in row]
     groups = {row["name"] for row in cells}
     expected = {"content lambda, everywhere"} if reading.content is not None else set()
+    if name == "causal":
+        expected = {f"content lambda at {p}" for p in places}
     if reading.position is not None:
         expected |= {f"position lambda at {p}" for p in places}
         number = reading.grid[-1] * 3 + 5 if len(reading.grid) == 2 else 6
