@@ -229,7 +229,13 @@ def _message(error: BaseException) -> str:
 
 
 def _traceback(error: BaseException) -> str:
-    """The traceback from the trial on; the frames of the engine say nothing to anyone."""
+    """The traceback from the trial on; the frames of the engine say nothing to anyone.
+
+    Of an error that is raised on purpose the message is enough, and the traceback of what it was raised from.
+    """
+    if isinstance(error, UnbendError):
+        cause = error.__cause__
+        return "".join([*traceback.format_exception(cause), f"{type(error).__name__}: {error}\n"]) if cause else ""
     inner = error.__traceback__.tb_next if error.__traceback__ else None
     return "".join(traceback.format_exception(type(error), error, inner))
 

@@ -159,7 +159,8 @@ def execute(
     if study.reference in through and len(through) > 1:
         return run(study, runs=runs, jobs=jobs, cell_seconds=seconds, command=command, on_event=on_event)
     left = len(study.arms) * (study.seeds - 1)
-    told = f"no two arms to compare came through their first seed: the other {left} cells were not run"
+    who = f"only {', '.join(through)}" if through else "no arm"
+    told = f"nothing to compare: {who} came through the first seed, so the other {left} cells were not run"
     folder = Store(runs or runs_folder(), study.name).folder
     report = write_report(study, first.records, folder, command=command)
     return replace(first, problems=(*first.problems, told), report=report)
@@ -270,7 +271,7 @@ def _arms(
     """The network of the trial, and what the arms put into it."""
     if arms is not None and (models or swap):
         raise ArgumentError.of(
-            "arms", arms, "none beside a model or a swap", "Say what to replace: --swap ReLU=gelu,golu"
+            "arms", ", ".join(arms), "none beside a model or a swap", "Say what to replace: --swap ReLU=gelu,golu"
         )
     if swap:
         if len(models) > 1:

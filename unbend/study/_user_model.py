@@ -10,6 +10,7 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 import torch
@@ -130,7 +131,8 @@ class UserModel:
             own = [frame for frame in frames if not _INSTALLED & set(Path(frame.filename).parts)]
             own = [frame for frame in own if not Path(frame.filename).is_relative_to(ROOT)]
             place = f" ({own[-1].filename}, line {own[-1].lineno})" if own else ""
-            raise ModelError(f"{self.name}: {what} raised {type(error).__name__}: {error}{place}") from error
+            told = f"{self.name}: {what} raised {type(error).__name__}: {error}{place}"
+            raise ModelError(told) from error.with_traceback(_outside(error.__traceback__))
 
     def _imported(self) -> Callable[..., Any]:
         module, _, attribute = self.name.partition(":")
@@ -154,6 +156,13 @@ class UserModel:
         if strange:
             raise ModelError(f"{self.name}: got the arguments {', '.join(strange)} without a default; expected {FORMS}")
         return {name: value for name, value in known.items() if name in takes}
+
+
+def _outside(frames: TracebackType | None) -> TracebackType | None:
+    """The traceback without the frames of this file at its beginning."""
+    while frames and frames.tb_frame.f_code.co_filename == __file__:
+        frames = frames.tb_next
+    return frames
 
 
 def _root(module: str) -> Path | None:
