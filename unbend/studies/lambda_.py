@@ -65,7 +65,7 @@ main = Study(
     ],
     metrics=COSTS,
     minutes=6,
-    paper="2102.08602",
+    paper="lambda",
     reference="conv",
     baselines=tuple(yardsticks),
     notes="Directions from the paper's tables on ImageNet: lambda 78.4, squeeze-excite 77.6, attention 77.3 to 78.2, "
@@ -83,7 +83,7 @@ mnist = Study(
     claims=main.claims,
     metrics=COSTS,
     minutes=8,
-    paper="2102.08602",
+    paper="lambda",
     reference="conv",
     baselines=main.baselines,
     notes="Settings and claims of the study lambda, with twice its steps; needs the data extra. " + TUNING,
@@ -118,7 +118,7 @@ sweep = Study(
     ],
     metrics=COSTS,
     minutes=6,
-    paper="2102.08602",
+    paper="lambda",
     reference="k=8",
     notes="Directions from the paper's ablations on ImageNet: (k, h) = (4, 4) 77.6, (8, 4) 77.9, (16, 4) 78.4; scopes "
     "3, 7, 15: 77.6, 78.2, 78.5; keys softmax 78.4, l2 78.0, softmax on both 78.1, none 70.0. " + TUNING,
@@ -153,7 +153,7 @@ cost = Study(
     ],
     metrics=(OPERATIONS_EXPONENT, PEAK_EXPONENT, MS_EXPONENT, OPERATIONS, LOG2_PEAK_BYTES, MS),
     minutes=2,
-    paper="2102.08602",
+    paper="lambda",
     reference="attention",
     baselines=("pointwise", "attention", "fused attention"),
     notes="Forth and back on maps of 256, 576 and 1,024 pixels, 32 channels, 8 images; memory and time at 1,024. The "
