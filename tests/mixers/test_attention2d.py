@@ -77,7 +77,7 @@ def test_efficient_attention_equals_its_quadratic_form() -> None:
 def test_padded_pixels_are_not_seen(layer: torch.nn.Module) -> None:
     x, padding = torch.randn(2, 4, 3, 5), torch.rand(2, 3, 5) < 0.6
     padding[1] = False
-    other = torch.where(padding[:, None], x, torch.randn_like(x))
+    other = torch.where(padding[:, None], x, torch.nan)
     seen = padding[:, None].expand_as(x)
     torch.testing.assert_close(layer(x, padding)[seen], layer(other, padding)[seen])
     assert layer(x, padding)[1].eq(0).all(), "where everything is padding, nothing comes out"
