@@ -38,9 +38,12 @@ def interval(f: Curve, outline: Outline, low: Tensor, high: Tensor) -> tuple[Ten
     values += [torch.where((point > low) & (point < high), f(point), values[0]) for point in points]
     least, most = torch.stack(values).amin(0), torch.stack(values).amax(0)
     least, most = least - outline.slack * (1 + least.abs()), most + outline.slack * (1 + most.abs())
-    if outline.left and outline.right and not points:  # monotone: the limits of the tails are exact
-        limits = torch.stack(torch.broadcast_tensors(outline.left.limit(-1), outline.right.limit(1)))
-        least, most = least.maximum(limits.amin(0)), most.minimum(limits.amax(0))
+    if outline.left and outline.right and not points:  # monotone: the curve stays between its limits
+        floor, ceiling = torch.stack(torch.broadcast_tensors(outline.left.limit(-1), outline.right.limit(1))).aminmax(
+            dim=0
+        )
+        least = least.maximum(floor - outline.slack * floor.abs())
+        most = most.minimum(ceiling + outline.slack * ceiling.abs())
     return least, most
 
 

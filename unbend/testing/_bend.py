@@ -105,7 +105,8 @@ def slope_is_the_derivative(subject: Subject) -> None:
     assert bool(got.isfinite().all()), "the slope is not finite"
     error = ((got - expected).abs() / (1 + expected.abs())).detach()
     at = int(error.argmax())
-    assert float(error.max()) <= 1e-7, f"at {float(x.flatten()[at])!r} the slope is {float(got.flatten()[at])!r}"
+    where = float(x.detach().flatten()[at])
+    assert float(error.max()) <= 1e-7, f"at {where!r} the slope is {float(got.flatten()[at])!r}"
 
 
 @a_bend.check

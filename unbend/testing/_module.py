@@ -217,5 +217,6 @@ def writes_all_its_memory(subject: Subject) -> None:
     with poisoned():
         other = subject.module()
         y, g = other(x), gradients(other, x)
+    assert not any(bool(leaf.isnan().any()) for leaf in [*leaves(y), *g]), "nan from unwritten memory is in the result"
     close(y, m(x), x.dtype)
     close(g, gradients(m, x), x.dtype, "the gradient")

@@ -16,8 +16,8 @@ BATCH = 3
 class Subject:
     """A class with one of its examples, or an instance.
 
-    Everything it hands out is the same at every call: constructors run under a fixed seed, and inputs come from their
-    own generator.
+    Everything it hands out is the same at every call: constructors run under the given seed, and inputs come from
+    their own generator.
     """
 
     name: str
@@ -28,15 +28,15 @@ class Subject:
     def __str__(self) -> str:
         return self.name
 
-    def build(self, **more: Any) -> Any:
+    def build(self, seed: int = 0, **more: Any) -> Any:
         """A new instance, as its constructor leaves it."""
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(0)
+            torch.manual_seed(seed)
             return self.construct(**self.example.args, **more) if self.rebuilds else self.construct()
 
     def module(self, dtype: torch.dtype = torch.float64, seed: int = 0) -> nn.Module:
         """A new module in evaluation mode, its parameters shaken so that a start at zero hides nothing."""
-        module: nn.Module = self.build().to(dtype).eval()
+        module: nn.Module = self.build(seed).to(dtype).eval()
         noise = torch.Generator().manual_seed(seed)
         with torch.no_grad():
             for parameter in module.parameters():
