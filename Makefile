@@ -33,7 +33,7 @@ types: $(VENV)/.dev
 
 ## docs: build the site strictly, from docstrings and recorded verdicts
 docs: $(VENV)/.dev
-	$(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 ## bench: time us against our peers, both sides in one run
 bench: $(VENV)/.dev

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from unbend._docs import REQUIRED, SECTIONS, sections
+from unbend._docs import REQUIRED, SECTIONS, sections, source
 from unbend._rooms import METHOD_ROOMS, ROOMS, ROOT, SHELVES, exports
 
 FILES = sorted(ROOT.rglob("*.py"))
@@ -102,6 +102,8 @@ def test_room_exports_are_explicit_and_unique(room: str) -> None:
     names = [a.asname for n in module.body if isinstance(n, ast.ImportFrom) for a in n.names]
     assert None not in names, "write `X as X`"
     assert not [name for name, count in Counter(names).items() if count > 1]
+    elsewhere = [e.name for e in exports(room).values() if e.name not in source(e.path)]
+    assert not elsewhere, f"import {elsewhere} from the file that defines it"
 
 
 @CLASSES_AND_FUNCTIONS

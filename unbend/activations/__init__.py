@@ -1,8 +1,8 @@
 """Bends: fixed, learned, gated, and bases."""
 
 from unbend.activations._base import Bend as Bend
+from unbend.activations._catalogue_base import catalogue as catalogue
 from unbend.activations._closed_form import ClosedForm as ClosedForm
-from unbend.activations._closed_form import catalogue as catalogue
 from unbend.activations._gelu import GELU as GELU
 from unbend.activations._gelu import GELUTanh as GELUTanh
 from unbend.activations._gelu import gelu as gelu
@@ -12,7 +12,7 @@ from unbend.activations._glu import GLU as GLU
 from unbend.activations._glu import Bilinear as Bilinear
 from unbend.activations._glu import ReGLU as ReGLU
 from unbend.activations._glu import SwiGLU as SwiGLU
-from unbend.activations._glu import matched_hidden as matched_hidden
+from unbend.activations._glu_base import matched_hidden as matched_hidden
 from unbend.activations._golu import GoLU as GoLU
 from unbend.activations._golu import golu as golu
 from unbend.activations._names import bend as bend

@@ -7,8 +7,7 @@ import torch
 from unbend._contract import Example
 from unbend._errors import ArgumentError, UnknownNameError
 from unbend.activations._base import Bend, Outline
-from unbend.activations._catalogue_base import STATUS, Entry
-from unbend.activations._catalogue_base import catalogue as catalogue
+from unbend.activations._catalogue_base import STATUS, Entry, catalogue
 from unbend.activations._certain_base import outline_of
 from unbend.activations._code_base import torch_function
 

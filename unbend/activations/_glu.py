@@ -5,7 +5,6 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from unbend.activations._glu_base import GatedFeedForward
-from unbend.activations._glu_base import matched_hidden as matched_hidden
 
 
 class GLU(GatedFeedForward):
