@@ -194,6 +194,18 @@ def test_a_line_is_learned_by_regression() -> None:
     assert got["r2"] == pytest.approx(1 - got["loss"] / float(data.test[1].var(0, correction=0).mean()))
 
 
+def test_targets_that_do_not_vary_leave_nothing_to_explain() -> None:
+    x = torch.randn(8, 3)
+    data = Dataset("flat", "regression", (x, x[:, :1]), (x, torch.ones(8, 1)))
+    assert regress(small_mlp, width=16)(Made(data=data))["r2"] == 0.0
+
+
+@pytest.mark.parametrize("budget", [lambda: Steps(0), lambda: Seconds(float("inf")), lambda: Operations(-1)])
+def test_budgets_are_positive(budget) -> None:
+    with pytest.raises(ArgumentError):
+        budget()
+
+
 def test_a_cycle_is_learned_by_its_next_tokens() -> None:
     x = (torch.arange(40)[:, None] + torch.arange(9)) % 7
     data = Dataset("cycle", "next-token", (x[:, :-1], x[:, 1:]), (x[:10, :-1], x[:10, 1:]), classes=7)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, runtime_checkable
 
-from unbend._errors import ArgumentError, UnbendError, UnknownNameError
+from unbend._errors import ArgumentError, UnbendError, UnknownNameError, at_least, positive
 
 Relation = Literal[">=", ">", "<=", "<"]
 
@@ -16,6 +16,9 @@ class Steps:
 
     steps: int
 
+    def __post_init__(self) -> None:
+        at_least(1, steps=self.steps)
+
 
 @dataclass(frozen=True)
 class Seconds:
@@ -23,12 +26,18 @@ class Seconds:
 
     seconds: float
 
+    def __post_init__(self) -> None:
+        positive(seconds=self.seconds)
+
 
 @dataclass(frozen=True)
 class Operations:
     """Budget: so many counted operations of training per cell (matrix products and elementwise work alike)."""
 
     operations: float
+
+    def __post_init__(self) -> None:
+        positive(operations=self.operations)
 
 
 Budget = Steps | Seconds | Operations

@@ -193,7 +193,9 @@ class _Run:
         if not math.isfinite(loss):
             raise Diverged(f"the loss on the test set is {loss} after step {self.step}")
         if self.data.task == "regression":
-            r2 = 1 - float((out - y).square().mean() / y.var(dim=0, correction=0).mean())
+            variance = float(y.var(dim=0, correction=0).mean())
+            # As scikit-learn has it, where the targets to test on do not vary.
+            r2 = 1 - loss / variance if variance else float(loss == 0)
             return {"loss": loss, "rmse": math.sqrt(loss), "r2": r2}
         return {"loss": loss, "accuracy": float((out.argmax(-1) == y).double().mean())}
 
