@@ -8,7 +8,6 @@ from unbend._errors import ArgumentError, UnknownNameError
 from unbend._rooms import exports
 from unbend.activations._base import Bend
 from unbend.activations._catalogue_base import catalogue
-from unbend.activations._closed_form import ClosedForm
 
 
 def bend(name: str, **params: Any) -> Bend:
@@ -35,7 +34,7 @@ def bend(name: str, **params: Any) -> Bend:
         raise UnknownNameError.of("bend", name, known)
     made = known[key]
     if isinstance(made, str):
-        return ClosedForm(made, **params)
+        return _room().ClosedForm(made, **params)
     try:
         return made(**params)
     except TypeError as error:
@@ -47,14 +46,18 @@ def plain(name: str) -> str:
     return name.lower().replace("_", "").replace("-", "")
 
 
+def _room() -> Any:
+    return import_module("unbend.activations")
+
+
 @cache
 def names() -> dict[str, type[Bend] | str]:
     """Every name, with its class, or with the name of its entry in the catalogue."""
-    room = import_module("unbend.activations")
+    room = _room()
     found: dict[str, type[Bend] | str] = {}
     for export in exports("activations"):
         made = getattr(room, export)
-        if isinstance(made, type) and issubclass(made, Bend) and made not in (Bend, ClosedForm):
+        if isinstance(made, type) and issubclass(made, Bend) and made not in (Bend, room.ClosedForm):
             for name in (made.__name__, *made.aliases):
                 other = found.setdefault(plain(name), made)
                 if other is not made:

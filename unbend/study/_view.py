@@ -58,7 +58,7 @@ def look(name: str, runs: str | Path | None = None, *, live: bool = True) -> Vie
 
 
 def _import(name: str, before: Declared | None) -> Declared:
-    from unbend.studies import find
+    from unbend.study._find import find
 
     study = find(name)
     known = before.hashes if before else {}
