@@ -34,7 +34,7 @@ def register(app: typer.Typer) -> None:
 
 
 Name = Annotated[str, typer.Argument(help="Name of a study, such as lambda.", show_default=False)]
-Runs = Annotated[str | None, typer.Option("--runs", help="Folder of the stores [$UNBEND_RUNS, else unbend-runs].")]
+Runs = Annotated[str | None, typer.Option("--runs", help="Folder of the stores ($UNBEND_RUNS, else unbend-runs).")]
 Json = Annotated[bool, typer.Option("--json", help="For machines, on the standard output.")]
 AcceptStale = Annotated[
     bool, typer.Option("--accept-stale", help="Keep cells whose code has changed since; the report marks them.")
@@ -49,11 +49,11 @@ def run(
         bool, typer.Option("--until-decided", help="Add seeds until every claim is decided, or the budget ends.")
     ] = False,
     max_seeds: Annotated[int, typer.Option(help="Where --until-decided gives up.")] = 64,
-    jobs: Annotated[int | None, typer.Option("-j", "--jobs", help="Cells at once [one per processor].")] = None,
-    on: Annotated[str | None, typer.Option("--on", help="local, loky or ray [local where the system forks].")] = None,
+    jobs: Annotated[int | None, typer.Option("-j", "--jobs", help="Cells at once (one per processor).")] = None,
+    on: Annotated[str | None, typer.Option("--on", help="local, loky, ray, or inline for a debugger.")] = None,
     address: Annotated[str | None, typer.Option(help="Of the Ray cluster, with --on ray.")] = None,
     deadline: Annotated[str | None, typer.Option(help="For the whole run: 60s, 5m, 2h.")] = None,
-    cell_deadline: Annotated[str | None, typer.Option(help="For one cell [the study's own minutes].")] = None,
+    cell_deadline: Annotated[str | None, typer.Option(help="For one cell (the study's own minutes).")] = None,
     force: Annotated[bool, typer.Option("--force", help="Run finished cells again.")] = False,
     accept_stale: AcceptStale = False,
     record: Annotated[bool, typer.Option("--record", help="Write the verdicts into results/.")] = False,
@@ -63,7 +63,7 @@ def run(
     runs: Runs = None,
 ) -> None:
     """Run a study: progress, table of arms, verdicts, path of the report. Run again to go on where it ended."""
-    from unbend.studies import find
+    from unbend.study._find import find
     from unbend.study import run as run_study
     from unbend.study._ledger import record as write_down
     from unbend.study._terminal import Teller, show
@@ -116,7 +116,7 @@ def report(name: Name, accept_stale: AcceptStale = False, runs: Runs = None) -> 
 def diff(
     name: Name,
     old: Annotated[
-        str | None, typer.Argument(help="A folder of stores to compare with [the verdicts recorded in results/].")
+        str | None, typer.Argument(help="A folder of stores to compare with (the verdicts recorded in results/).")
     ] = None,
     accept_stale: AcceptStale = False,
     as_json: Json = False,
@@ -138,7 +138,7 @@ def diff(
 def export(
     name: Name,
     to: Annotated[str, typer.Option(help="csv or json.")] = "csv",
-    output: Annotated[Path | None, typer.Option("-o", "--output", help="A file [the standard output].")] = None,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="A file (the standard output).")] = None,
     accept_stale: AcceptStale = False,
     runs: Runs = None,
 ) -> None:
