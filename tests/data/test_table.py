@@ -111,6 +111,11 @@ def test_separators_quotes_blank_lines_and_an_index_column(tmp_path: Path) -> No
     assert other.place(1) == "line 4"
 
 
+def test_columns_may_be_named_by_counting(tmp_path: Path) -> None:
+    assert list(read_csv(write(tmp_path, rows("0,1,2,label", "5,6,7,a"))).values) == ["0", "1", "2", "label"]
+    assert list(read_csv(write(tmp_path, rows("1,2", "5,6"))).values) == ["1", "2"]
+
+
 def test_missing_values_are_refused_dropped_or_filled(tmp_path: Path) -> None:
     lines = [f"{i},{'ab'[i % 2]},{i % 2}" for i in range(20)]
     lines[3], lines[5], lines[7] = ",b,1", "5,NA,1", "7,b,?"
@@ -144,7 +149,8 @@ BAD = {
     "blank": ("\n\n", {}, r"t\.csv: got an empty file"),
     "header only": ("x,y\n", {}, r"t\.csv: line 2: got the end of the file"),
     "one row": ("x,y\n1,a\n", {}, r"t\.csv: column 'y': got 1 row; expected at least two"),
-    "no header": (rows("1,2", "3,4"), {}, r"t\.csv: line 1: got only numbers .*header"),
+    "no header": (rows("1,2.5", "3,4"), {}, r"t\.csv: line 1: got 2 numbers among 2 cells .*header"),
+    "no header, some text": (rows("18,ford,70", "3,x,4"), {}, r"line 1: got 2 numbers among 3 cells"),
     "no name": (rows("x,,y", "3,4,a"), {}, r"line 1, column 2: got no name"),
     "same name twice": (rows("x,y,x", "3,4,5"), {}, r"names in line 1: got 'x' more than once"),
     "ragged": (rows("x,y", *GOOD, "1,2,3"), {}, r"line 14: got 3 cells; expected 2"),

@@ -136,10 +136,12 @@ def _header(path: Path, file: TextIO) -> tuple[list[str], str, int]:
     rows = csv.reader(file, delimiter=separator, strict=True)
     names = [name.strip() for name in next(filter(any, rows))]
     line = rows.line_num
-    if all(_number(name) is not None for name in names):
+    numbers = [number for name in names if (number := _number(name)) is not None]
+    # Columns that are merely counted, as a table without names writes them, are named well enough.
+    if 2 * len(numbers) >= len(names) and numbers != [numbers[0] + i for i in range(len(numbers))]:
         raise ArgumentError.of(
-            f"{path}: line {line}", f"only numbers ({', '.join(names[:3])} ...)", "the names of the columns",
-            "Write a header line above the rows",
+            f"{path}: line {line}", f"{len(numbers)} numbers among {len(names)} cells ({', '.join(names[:3])} ...)",
+            "the names of the columns", "Write a header line above the rows",
         )  # fmt: skip
     if "" in names[1:]:
         raise ArgumentError.of(f"{path}: line {line}, column {names.index('', 1) + 1}", "no name", "a name")

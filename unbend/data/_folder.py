@@ -59,7 +59,7 @@ class Folder:
         target = np.array(labels, dtype=object)
         aim = goal(
             f"{self.path}", target, lambda row: f"{files[row].relative_to(self.path)}",
-            task="classification", test_fraction=self.test_fraction,
+            task=None, test_fraction=self.test_fraction,
         )  # fmt: skip
         about = f"{self.path.name}: images of {shown(images.shape[1:])}, standardised"
         about += f"; {others} files that are no images left out" if others else ""

@@ -201,12 +201,16 @@ def plan_text(study: Study, jobs: int | None = None) -> list[str]:
     minutes = forecast(len(study.arms) * study.seeds, study.budget, jobs)
     ((unit, amount),) = asdict(study.budget).items()
     trial = study.trial
+    data = study.sources[study.data[0]]
     assert isinstance(trial, Fit)
+    assert isinstance(data, _Read)
     matched = f", with equal {trial.match}" if trial.match else ""
-    time = f"about {minutes:.2g} minutes" if minutes else "how long is seen after the first cell"
+    time = "how long is seen after the first cell"
+    if minutes:
+        time = f"about {minutes:.0f} minutes" if minutes > 2 else f"about {60 * minutes:.0f} seconds"
     return [
         f"data     {study.notes}",
-        f"network  {describe(trial.network)}, width {trial.width}{matched}",
+        f"network  {describe(trial.network, data.data)}, width {trial.width}{matched}",
         f"arms     {', '.join(study.arms)}",
         f"budget   {amount:g} {unit} of training for each of {len(study.arms)} arms x {study.seeds} seeds, {time}",
         *(f"claim    {claim.text}" for claim in study.claims),

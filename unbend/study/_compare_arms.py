@@ -25,9 +25,13 @@ Settings = Mapping[str, Any]
 
 def default_network(make: Callable[..., nn.Module], data: Dataset, width: int) -> nn.Module:
     """The small network that suits the data: a decoder for text, a CNN for images, an MLP for the rest."""
+    return _suited(data)(make, data, width)
+
+
+def _suited(data: Dataset) -> Callable[..., nn.Module]:
     if data.task == "next-token":
-        return small_decoder(make, data, width)
-    return (small_cnn if len(data.shape) == 3 else small_mlp)(make, data, width)
+        return small_decoder
+    return small_cnn if len(data.shape) == 3 else small_mlp
 
 
 @dataclass(frozen=True)
@@ -147,10 +151,10 @@ def _torch_class(name: str) -> type[nn.Module]:
     return found
 
 
-def describe(network: Network) -> str:
-    """What a network is called in the plan."""
+def describe(network: Network, data: Dataset) -> str:
+    """What the network of a comparison is called in its plan."""
     if isinstance(network, Chosen):
-        return "the arm itself"
+        return "each arm its own"
     if isinstance(network, Changed) and network.model:
         return network.model.name
-    return "a small one chosen by the data" + (", with ReLU" if isinstance(network, Changed) else "")
+    return f"{_suited(data).__name__}, the default for such data"
