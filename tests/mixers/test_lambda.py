@@ -12,5 +12,5 @@ def test_layer_is_its_reference() -> None:
     p = layer.project
     k = p.to_k(flat).unflatten(2, (2, 4)).transpose(2, 3)
     v = p.norm_v(p.to_v(flat)).unflatten(2, (2, 4)).transpose(2, 3)
-    y = lambda_fn(layer.queries(x), k, v, layer.position())
+    y = lambda_fn(layer.queries(x), k, v, layer.position.matrix())
     torch.testing.assert_close(layer(x), y.transpose(2, 3).reshape(2, 12, 5, 7))

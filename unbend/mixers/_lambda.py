@@ -86,12 +86,19 @@ class LambdaLayer(LambdaMixer):
         norm: of queries and values: "batch", "layer" or "none".
         content: whether the content lambda counts.
         position: whether the position lambdas count; or the `RelPosEmbedding` to share with other layers.
+        context_size: the grid of another `context=` given to `forward`; `size` when None.
+        path: "fourier" and "conv" form the position lambdas, "scores" first multiplies queries with embeddings; "auto"
+            takes the one of fewest multiply-adds, which `repr` then shows.
         device: where the parameters lie.
         dtype: their type.
 
     Behaviour:
-        Time n^2 k d / h for the position part, n k d / h for the content. Linear in the queries at a fixed context.
-        `padding` hides context positions from both parts; batch statistics in training still see them.
+        Linear in the queries at a fixed context. On n = H W positions the Fourier path takes about n (3 W + 2 H) k v
+        multiply-adds and n k v numbers of memory; the n^2 embeddings are never written out. Sums, softmax and lambdas
+        are float32 or wider. Padded positions are hidden from both parts, but batch norm in training counts them in.
+
+    Departures:
+        The "l2" norm of keys is taken over their depth; the paper does not say over what.
 
     References:
         Bello (2021), LambdaNetworks: Modeling Long-Range Interactions Without Attention, arXiv:2102.08602.
@@ -103,8 +110,10 @@ class LambdaLayer(LambdaMixer):
     """
 
     examples: ClassVar[tuple[Example, ...]] = (
-        Example({"dim": 12, "size": (5, 7), "heads": 3, "key_dim": 4}, (2, 12, 5, 7)),
-        Example({"dim": 6, "size": 11, "dim_out": 10, "heads": 2, "key_dim": 3, "intra_depth": 2}, (3, 11, 6)),
+        Example({"dim": 6, "size": (2, 5), "heads": 3, "key_dim": 4}, (3, 6, 2, 5), largest=1e4),
+        Example(
+            {"dim": 6, "size": 5, "dim_out": 10, "heads": 2, "key_dim": 3, "intra_depth": 2}, (2, 5, 6), largest=1e4
+        ),
     )
 
     def __init__(
@@ -136,26 +145,28 @@ class LambdaLayer(LambdaMixer):
         if position is True:
             position = RelPosEmbedding(self.size, key_dim, intra_depth, self.context_size, device=device, dtype=dtype)
         self.position = position or None
+        if self.position is not None:
+            given, wanted = self.position.table.shape[-2:], (key_dim, intra_depth)
+            if (self.position.size, self.position.context_size, given) != (self.size, self.context_size, wanted):
+                expected = f"size={self.size}, key_dim={key_dim}, intra_depth={intra_depth}"
+                raise ArgumentError.of("position", self.position, expected)
         if not (content or position):
             raise ArgumentError.of("content, position", "both left out", "at least one of them")
         self.path = one_of((*get_args(Path), "auto"), path=path)
         if self.position is not None:
-            self.path = self.path_on(self._places(), backward=True)
+            self.path = self.path_on(self.position.places, backward=True)
 
     def places(self, size: Size, context: Size) -> Places | None:
         if self.position is None:
             return None
-        if (size, context) != (self.size, self.context_size):
-            remedy = "LambdaConv takes any size."
-            raise ArgumentError.of("x", f"grids {size}, {context}", f"{self.size}, {self.context_size}", remedy)
-        return self._places()
+        for name, got, expected in (("x", size, self.size), ("context", context, self.context_size)):
+            if got != expected:
+                raise ArgumentError.of(name, f"a grid of {got}", f"{expected}", "LambdaConv takes any size.")
+        return self.position.places
 
     def offsets(self) -> Tensor:
         assert self.position is not None
         return self.position.table
-
-    def _places(self) -> Places:
-        return Places(self.size, self.context_size, tuple(n - 1 for n in self.size))
 
     def extra_repr(self) -> str:
         position = self.position if self.shared else self.position is not None

@@ -2,12 +2,13 @@
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Literal, cast, get_args
+from typing import ClassVar, Literal, cast, get_args
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from unbend._contract import Example
 from unbend._errors import ArgumentError, at_least, one_of
 from unbend.mixers._base import Mixer, accumulate
 from unbend.mixers._lambda_position_base import (
@@ -111,6 +112,8 @@ def _norm(norm: Norm, width: int, device: Device, dtype: torch.dtype | None) -> 
 class RelPosEmbedding(nn.Module):
     """A table of position embeddings by offset, `e[n, m] = table[m - n]`; one may serve several layers.
 
+    By itself it maps values `v: (b, m, v, u)` to their position lambdas `(b, n, k, v)`.
+
     Args:
         size: the grid of queries, `(H, W)`, `(L,)` or `L`.
         key_dim: depth k of an embedding.
@@ -120,9 +123,17 @@ class RelPosEmbedding(nn.Module):
         dtype: its type.
 
     Examples:
-        >>> RelPosEmbedding((3, 5), key_dim=4)().shape
+        >>> from unbend.mixers import LambdaLayer
+        >>> table = RelPosEmbedding((3, 5), key_dim=4)
+        >>> layers = [LambdaLayer(8, (3, 5), key_dim=4, position=table) for _ in range(2)]
+        >>> table.matrix().shape
         torch.Size([15, 15, 4, 1])
     """
+
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example({"size": (2, 5), "key_dim": 3}, (3, 10, 7, 1)),
+        Example({"size": 5, "key_dim": 2, "intra_depth": 3, "context_size": 11}, (2, 11, 7, 3)),
+    )
 
     def __init__(
         self,
@@ -147,7 +158,17 @@ class RelPosEmbedding(nn.Module):
     def reset_parameters(self) -> None:
         nn.init.normal_(self.table)
 
-    def forward(self) -> Tensor:
+    @property
+    def places(self) -> Places:
+        return Places(self.size, self.context_size, tuple(n - 1 for n in self.size))
+
+    def forward(self, v: Tensor) -> Tensor:
+        """The position lambdas `(b, n, k, v)` of values `(b, m, v, u)`."""
+        wide = accumulate(v)
+        lambdas = position_lambdas(self.table.to(wide.dtype), wide.transpose(2, 3), self.places, "fourier")
+        return lambdas.to(v.dtype)
+
+    def matrix(self) -> Tensor:
         """The embeddings written out, `(n, m, k, u)`; the layers never build them."""
         e = self.table
         for axis, (n, m) in enumerate(zip(self.size, self.context_size)):

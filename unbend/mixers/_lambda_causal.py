@@ -96,8 +96,10 @@ class CausalLambda(Mixer):
 
     causal: ClassVar[bool] = True
     examples: ClassVar[tuple[Example, ...]] = (
-        Example({"dim": 12, "scope": 5, "heads": 3, "key_dim": 4}, (2, 7, 12)),
-        Example({"dim": 6, "scope": 2, "dim_out": 10, "heads": 2, "key_dim": 3, "intra_depth": 2}, (3, 11, 6)),
+        Example({"dim": 6, "scope": 5, "heads": 2, "key_dim": 4}, (3, 7, 6), largest=1e4),
+        Example(
+            {"dim": 6, "scope": 2, "dim_out": 10, "heads": 2, "key_dim": 3, "intra_depth": 2}, (2, 7, 6), largest=1e4
+        ),
     )
 
     def __init__(
