@@ -67,7 +67,7 @@ def pair(f: Curve, outline: Outline, q11: Tensor, q12: Tensor, q22: Tensor) -> T
     at = cuts(outline, float(torch.maximum(q11, q22).max().sqrt()) if q11.numel() else 0.0)
     size = max(1, _AT_ONCE // (len(at) * (_ORDER * (len(_PANELS) + 8 * at.shape[-1])) ** 2))
     parts = zip(*(q.flatten().split(size) for q in (q11, q12, q22)))
-    return torch.cat([_pair(f, at, *part) for part in parts], 1).view(-1, *q11.shape)
+    return torch.cat([_pair(f, at, *part) for part in parts], 1).view(len(at), *q11.shape)
 
 
 def _pair(f: Curve, cuts: Tensor, q11: Tensor, q12: Tensor, q22: Tensor) -> Tensor:
