@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Generator, Iterable
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -24,7 +25,7 @@ from unbend.study._spec import Study
 from unbend.study._store import Store, Writer, runs_folder
 from unbend.study._verdict import Verdict, judge
 
-RUNNERS = ("local", "loky", "ray")
+RUNNERS = ("local", "loky", "ray", "inline")
 _SHORTEST = 60.0
 
 
@@ -44,6 +45,7 @@ class Run:
 
     `records` are the cells that count; `stale` are the keys of those whose code has changed since and that were
     accepted all the same. `ran` cells ran now, `before` were finished before, `missing` were not reached or are stale.
+    `looks` is how often the claims were judged, seeds being added in between.
     """
 
     study: Study
@@ -53,6 +55,7 @@ class Run:
     ran: int
     before: int
     missing: int
+    looks: int = 1
     problems: tuple[str, ...] = ()
     report: Path | None = None
 
@@ -96,7 +99,8 @@ def run(
         seeds: how many, instead of the study's own number.
         only: which cells, such as `arm=golu,data=digits`; see `unbend.study.only`.
         jobs: how many cells at once; by default one for each processor.
-        runner: `local`, `loky` or `ray`; by default `local` where the system can fork.
+        runner: `local` (a process for each cell), `loky` (long-lived workers, where the system cannot fork), `ray`
+            (a cluster) or `inline` (this process, for a debugger).
         address: of the Ray cluster.
         deadline: seconds for the whole run; cells that it cuts off are run next time.
         cell_seconds: after how long a cell counts as hung; by default the study's `minutes`, at least one.
@@ -113,56 +117,90 @@ def run(
         UnbendError: data or study cannot be loaded.
     """
     start = monotonic()
+    count = at_least(1, seeds=study.seeds if seeds is None else seeds)
+    most = at_least(count, max_seeds=max_seeds) if until_decided else count
     hand_out = _runner(runner or ("local" if hasattr(os, "fork") else "loky"), address)
     limits = Limits(
-        jobs=at_least(1, jobs=jobs or _processors()),
-        seconds=positive(cell_seconds=cell_seconds or max(_SHORTEST, 60 * study.minutes)),
-        ends=start + positive(deadline=deadline) if deadline else float("inf"),
+        jobs=at_least(1, jobs=_processors() if jobs is None else jobs),
+        seconds=positive(cell_seconds=max(_SHORTEST, 60 * study.minutes) if cell_seconds is None else cell_seconds),
+        ends=float("inf") if deadline is None else start + positive(deadline=deadline),
     )
-    count = at_least(1, seeds=seeds or study.seeds)
     chosen = chosen_by(study, only)
     store = Store(runs or runs_folder(), study.name)
     with store.writing() as writer, _ended_by_signal():
-        session = _Session(study, store, writer, on_event)
-        before = len(session.plan(range(count)).finished)
-        while True:
-            due = session.plan(range(count)).due(force=force, accept_stale=accept_stale)
-            todo = [task for task in due if chosen(task)]
-            session.execute(todo, hand_out, limits)
-            verdicts = judge(study, session.current(accept_stale))
-            more = _more(verdicts, count, max_seeds) if until_decided and todo and limits.left() > 0 else None
-            if more is None:
-                break
-            count, force = more, False
-        session.declare(verdicts, command)
-        path = session.report(accept_stale, command) if report else None
-        return session.result(range(count), before, verdicts, accept_stale, path)
+        session = _Session(study, store, writer, accept_stale, on_event)
+        session.settle(range(count), most, chosen, force, hand_out, limits)
+        return session.finish(command, report)
+
+
+HandOut = Callable[[Work, Iterable[Task], Limits, Path], Generator[Ended]]
 
 
 class _Session:
     """A store that is being written, and what is known of it."""
 
-    def __init__(self, study: Study, store: Store, writer: Writer, on_event: Callable[[Event], None]) -> None:
+    def __init__(
+        self, study: Study, store: Store, writer: Writer, accept_stale: bool, on_event: Callable[[Event], None]
+    ) -> None:
         self._study, self._store, self._writer, self._tell = study, store, writer, on_event
+        self._accept_stale = accept_stale
         contents = store.read()
         self._records, self._problems = contents.records, contents.problems
         self._data = {name: load_data(study, name) for name in study.data}
         self._hashes: dict[str, str] = {name: data.hash for name, data in self._data.items()}
         self._closure = Closure()
         self._digests = digests(study, self._closure)
+        self._seeds, self._before, self._looks = range(study.seeds), 0, 0
         self._ran: set[str] = set()
+        self._verdicts: list[Verdict] = []
 
-    def plan(self, seeds: Iterable[int]) -> Plan:
+    def settle(
+        self,
+        seeds: range,
+        most: int,
+        chosen: Callable[[Task], bool],
+        force: bool,
+        hand_out: HandOut,
+        limits: Limits,
+    ) -> None:
+        """Run what is due, judge, and add seeds up to `most` as long as a claim is undecided."""
+        self._seeds, self._before = seeds, len(self._plan(seeds).finished)
+        while True:
+            due = self._plan(self._seeds).due(force=force, accept_stale=self._accept_stale)
+            self._execute([task for task in due if chosen(task)], hand_out, limits)
+            self._verdicts = judge(self._study, self._everything().current(accept_stale=self._accept_stale))
+            self._looks += 1
+            more = _more(self._verdicts, len(self._seeds), most)
+            if more is None or limits.ends <= monotonic():
+                return
+            self._seeds, force = range(more), False
+
+    def finish(self, command: str | None, report: bool) -> Run:
+        """Leave beside the store what the study was, and the report; tell what was found."""
+        self._declare(command)
+        plan, everything = self._plan(self._seeds), self._everything()
+        records = everything.current(accept_stale=self._accept_stale)
+        stale = everything.accepted(self._accept_stale)
+        path = None
+        if report:
+            # Imported late: drawing needs libraries that take their time.
+            from unbend.study._report import write_report
+
+            path = write_report(self._study, records, self._store.folder, stale=stale, command=command)
+        missing = len(plan.missing) + (0 if self._accept_stale else len(plan.stale))
+        return Run(
+            self._study, tuple(records), tuple(self._verdicts), stale, len(self._ran), self._before, missing,
+            self._looks, self._problems, path,
+        )  # fmt: skip
+
+    def _plan(self, seeds: Iterable[int]) -> Plan:
         return plan(self._study, self._records, self._hashes, self._digests, seeds)
 
-    def everything(self) -> Plan:
+    def _everything(self) -> Plan:
         """The plan of all seeds that the store has, be they more than the study asks for."""
-        return self.plan(sorted({record.seed for record in self._records.values()}))
+        return self._plan(sorted({record.seed for record in self._records.values()}))
 
-    def current(self, accept_stale: bool) -> list[Record]:
-        return self.everything().current(accept_stale=accept_stale)
-
-    def execute(self, tasks: list[Task], hand_out: "HandOut", limits: Limits) -> None:
+    def _execute(self, tasks: list[Task], hand_out: HandOut, limits: Limits) -> None:
         """Run the tasks and write down each as it ends."""
         if not tasks:
             return
@@ -175,58 +213,24 @@ class _Session:
                 self._ran.add(record.key)
                 self._tell(Event(f"{task}: {record.status}", done, len(tasks), record))
 
-    def declare(self, verdicts: list[Verdict], command: str | None) -> None:
-        """Leave beside the store what the study was and what came out."""
+    def _declare(self, command: str | None) -> None:
         files = file_hashes({*self._closure.files, *declaring_file(self._study.name)})
         told = [
             {"claim": v.claim.text, "verdict": v.verdict, "low": v.low, "high": v.high, "seeds": v.seeds}
-            for v in verdicts
+            for v in self._verdicts
         ]
         torch = environment()["torch"]
         declared = Declared(self._study, self._hashes, self._digests, files, torch, tuple(told), command)
         declared.write(self._store.folder)
 
-    def report(self, accept_stale: bool, command: str | None) -> Path:
-        from unbend.study._report import write_report
-
-        plan = self.everything()
-        records = plan.current(accept_stale=accept_stale)
-        stale = plan.accepted(accept_stale)
-        return write_report(self._study, records, self._store.folder, stale=stale, command=command)
-
-    def result(
-        self, seeds: Iterable[int], before: int, verdicts: list[Verdict], accept_stale: bool, report: Path | None
-    ) -> Run:
-        plan, everything = self.plan(seeds), self.everything()
-        return Run(
-            study=self._study,
-            records=tuple(everything.current(accept_stale=accept_stale)),
-            verdicts=tuple(verdicts),
-            stale=everything.accepted(accept_stale),
-            ran=len(self._ran),
-            before=before,
-            missing=len(plan.missing) + (0 if accept_stale else len(plan.stale)),
-            problems=self._problems,
-            report=report,
-        )
-
-
-HandOut = Callable[[Work, Iterable[Task], Limits, Path], Generator[Ended]]
-
 
 def _runner(name: str, address: str | None) -> HandOut:
     one_of(RUNNERS, runner=name)
-    if name == "local":
-        from unbend.study._local import local
+    if name == "ray":
+        from unbend.study._ray import on_ray
 
-        return local
-    if name == "loky":
-        from unbend.study._loky import loky
-
-        return loky
-    from unbend.study._ray import on_ray
-
-    return on_ray(address)
+        return on_ray(address)
+    return getattr(import_module(f"unbend.study._{name}"), name)
 
 
 def declaring_file(study: str) -> list[Path]:
