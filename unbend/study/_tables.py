@@ -62,18 +62,17 @@ def arms_table(cells: Cells, stale: Collection[str]) -> Table:
 
 
 def data_table(cells: Cells, data: str) -> Table:
-    """Mean and standard deviation over the seeds, for every arm on one data set."""
-    columns = ["arm", "seeds"]
+    """Means over the seeds for every arm on one data set, with the standard deviation of what varies."""
+    columns: dict[str, list[Value]] = {
+        "arm": [*cells.arms],
+        "seeds": [cells.count(arm, data, "ok", *BROKEN) for arm in cells.arms],
+    }
     for metric in cells.plain:
-        columns += [metric, f"sd of {metric}"]
-    rows: list[list[Value]] = []
-    for arm in cells.arms:
-        spreads = [cells.spread(metric, arm, data) for metric in cells.plain]
-        row: list[Value] = [arm, cells.count(arm, data, "ok", *BROKEN)]
-        for spread in spreads:
-            row += [spread.mean, spread.deviation]
-        rows.append(row)
-    return Table(f"data-{slug(data)}", data, columns, rows)
+        spreads = [cells.spread(metric, arm, data) for arm in cells.arms]
+        columns[metric] = [spread.mean for spread in spreads]
+        if any(spread.deviation for spread in spreads):
+            columns[f"sd of {metric}"] = [spread.deviation for spread in spreads]
+    return Table(f"data-{slug(data)}", data, [*columns], list(zip(*columns.values(), strict=True)))
 
 
 def claims_table(verdicts: Sequence[Verdict]) -> Table:
