@@ -83,8 +83,14 @@ class LambdaConv(LambdaMixer):
         self.path = one_of((*get_args(Path), "auto"), path=path)
         self.project = LambdaProjection(dim, dim_out, heads, key_dim, intra_depth, key_norm, norm, device, dtype)
         self.table = nn.Parameter(torch.empty(*self.scope, key_dim, intra_depth, device=device, dtype=dtype))
-        self.bias = nn.Parameter(torch.zeros(key_dim, device=device, dtype=dtype)) if pos_bias else None
+        self.bias = nn.Parameter(torch.empty(key_dim, device=device, dtype=dtype)) if pos_bias else None
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        self.project.reset_parameters()
         nn.init.normal_(self.table)
+        if self.bias is not None:
+            nn.init.zeros_(self.bias)
 
     def places(self, size: Size, context: Size) -> Places:
         if size != context:
