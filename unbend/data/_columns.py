@@ -1,5 +1,6 @@
 """Named columns out of a CSV or a Parquet file: numbers with NaN, or text with None, where a cell is missing."""
 
+import codecs
 import csv
 import sys
 from collections import Counter
@@ -117,10 +118,13 @@ def not_utf8(path: Path) -> ArgumentError:
             try:
                 raw.decode()
             except UnicodeDecodeError as error:
-                bad = raw[error.start : error.start + 4]
+                wide = line == 1 and raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+                if b"\0" in raw and not wide:
+                    return ArgumentError.of(f"{path}: line {line}", "binary data", "text in UTF-8")
+                bad, coding = raw[error.start : error.start + 4], "utf-16" if wide else "latin1"
                 return ArgumentError.of(
                     f"{path}: line {line}, byte {error.start + 1}", f"{bad!r}", "text in UTF-8",
-                    f"Convert it, e.g. iconv -f latin1 -t utf-8 {path.name} > new{path.suffix}",
+                    f"Convert it, e.g. iconv -f {coding} -t utf-8 {path.name} > new{path.suffix}",
                 )  # fmt: skip
     return ArgumentError.of(f"{path}: its end", "a torn character", "text in UTF-8")
 

@@ -1,5 +1,6 @@
 """The user's own data: which reader a path wants."""
 
+import os
 from dataclasses import fields
 from difflib import get_close_matches
 from pathlib import Path
@@ -61,6 +62,8 @@ def source(
         near = get_close_matches(path.name.lower(), beside, n=1)
         hint = f"Did you mean {beside[near[0]]}?" if near else ""
         raise ArgumentError.of(f"{path}", "no such file", _KINDS, hint)
+    if not os.access(path, os.R_OK):
+        raise ArgumentError.of(f"{path}", "a file that may not be read", "permission to read it")
     kind = "next-token" if task == "next-token" else "folder" if path.is_dir() else path.suffix.lower()
     if kind not in _READERS or (kind == "next-token" and path.is_dir()):
         raise ArgumentError.of(f"{path}", "a folder" if path.is_dir() else f"the ending {path.suffix!r}", _KINDS)
