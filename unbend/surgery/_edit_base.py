@@ -1,18 +1,18 @@
 """Send single calls of one module elsewhere, by giving the module an edited class."""
 
 import functools
-import inspect
 import types
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from inspect import currentframe
 from typing import Any
 
 import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
-from unbend.surgery._place_base import Key, locate
+from unbend.surgery._place_base import STANDS_FOR, Key, locate
 from unbend.surgery._source_base import End, call_at, rewritten
 
 
@@ -21,6 +21,7 @@ class Edit:
     """One call of a method that a child of the module takes from now on.
 
     Args:
+        holder: the class that defines the method.
         method: the method that holds the call, or runs the function that holds it.
         key: where the call stands, as `Place.key`.
         names: the names of the function that is called; a rewritten call needs none.
@@ -30,6 +31,7 @@ class Edit:
         everything: whether all of its arguments are handed on, or its input alone.
     """
 
+    holder: type[nn.Module]
     method: str
     key: Key
     names: tuple[str, ...]
@@ -77,19 +79,34 @@ def with_edits(cls: type[nn.Module], edits: Sequence[Edit]) -> type[nn.Module]:
 @lru_cache(maxsize=1024)
 def edited(original: type[nn.Module], edits: tuple[Edit, ...]) -> type[nn.Module]:
     """A subclass of `original`, of the same name, in which the edited calls go to children of the module."""
-    members: dict[str, Any] = {"original": original, "edits": edits}
-    for method in {edit.method: None for edit in edits}:
-        function = inspect.getattr_static(original, method)
-        rewrite = {e.end: (e.child, e.before_dot, e.everything) for e in edits if e.method == method and e.end}
-        if rewrite:
-            lost = [end for end in rewrite if call_at(function, end) is None]
-            if lost:
-                raise RuntimeError(f"{original.__qualname__}.{method} has changed since it was swapped: {lost[0]}")
-            function = rewritten(function, rewrite)
+    # Each class whose methods are edited gets a subclass, which Python puts right before it in the order of methods:
+    # a method that is reached through super() is then edited as well.
+    bases: list[type] = [Edited]
+    for cls in original.__mro__:
+        own = tuple(edit for edit in edits if edit.holder is cls)
+        if own or cls is original:
+            bases.append(_variant(cls, own) if own else cls)
+    return _subclass(original, tuple(bases), {"original": original, "edits": edits})
+
+
+def _variant(holder: type[nn.Module], edits: tuple[Edit, ...]) -> type[nn.Module]:
+    """A subclass of `holder` with its edited methods alone."""
+    members: dict[str, Any] = {STANDS_FOR: holder}
+    for method in dict.fromkeys(edit.method for edit in edits):
+        function = vars(holder)[method]
+        calls = {e.end: (e.child, e.before_dot, e.everything) for e in edits if e.method == method and e.end}
+        if lost := [end for end in calls if call_at(function, end) is None]:
+            where = f"{holder.__module__}.{holder.__qualname__}.{method}"
+            raise RuntimeError(f"{where} has changed since a call in its line {lost[0][0]} was swapped")
+        function = rewritten(function, calls) if calls else function
         caught = tuple(e for e in edits if e.method == method and not e.end)
         members[method] = intercepted(function, caught) if caught else function
-    members |= {name: getattr(original, name) for name in ("__module__", "__qualname__", "__doc__")}
-    return types.new_class(original.__name__, (Edited, original), exec_body=lambda space: space.update(members))
+    return _subclass(holder, (holder,), members)
+
+
+def _subclass(like: type[nn.Module], bases: tuple[type, ...], members: dict[str, Any]) -> type[nn.Module]:
+    members |= {name: getattr(like, name) for name in ("__module__", "__qualname__", "__doc__")}
+    return types.new_class(like.__name__, bases, exec_body=lambda space: space.update(members))
 
 
 def intercepted(function: types.FunctionType, edits: tuple[Edit, ...]) -> Callable[..., Any]:
@@ -118,7 +135,7 @@ class _Interceptor(TorchFunctionMode):
     ) -> Any:
         kwargs = kwargs or {}
         name = getattr(func, "__name__", "")
-        place = locate(inspect.currentframe()) if name in self.names else None
+        place = locate(currentframe()) if name in self.names else None
         if place is not None and place.owner is self.owner:
             for edit in self.edits:
                 if edit.key == place.key and name in edit.names:

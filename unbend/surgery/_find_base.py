@@ -1,7 +1,9 @@
 """Find the modules and the calls that a set of rules is about."""
 
+import ast
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from inspect import currentframe, getattr_static, unwrap
 from types import FrameType, FunctionType
 from typing import Any
@@ -10,12 +12,11 @@ import torch
 from torch import Tensor, fx, nn
 
 from unbend._errors import ArgumentError
-from unbend.surgery._edit_base import original_of
-from unbend.surgery._family_base import Called, as_module, is_inplace
+from unbend.surgery._family_base import FAMILY_OF, Called, Function, as_module, is_inplace
 from unbend.surgery._mention_base import may_call, mentions
 from unbend.surgery._place_base import Place, locate
 from unbend.surgery._rules_base import Key, Rules
-from unbend.surgery._source_base import End, call_at, calls_directly, is_method
+from unbend.surgery._source_base import End, call_at, calls_directly, is_method, resolve, whole_body
 from unbend.surgery._watch_base import Subject, Traced, feed, overwritten, quietly, tensors, watching
 
 
@@ -62,11 +63,14 @@ class Finder:
         self.model = model
         self.rules = rules
         self.calls: dict[tuple[int, ...], Call] = {}
-        self.modules: dict[nn.Module, Key] = {}
+        self.modules: dict[nn.Module, tuple[Key, nn.Module]] = {}
         for module in model.modules():
-            key = rules.match(module)
+            key, old = rules.match(module), module
+            if key is None and (wrapped := _wrapped(module)):
+                function, old = wrapped
+                key = rules.match(old, function)
             if key is not None:
-                self.modules[module] = key
+                self.modules[module] = (key, old)
 
     def by_example(self, example: Any) -> None:
         """Run the model on `example`, and see every call that it makes."""
@@ -86,7 +90,7 @@ class Finder:
         """
         callers = set(_callers(self.model, self.modules))
         for path, module in self.model.named_modules():
-            may = not is_torchs_leaf(module) and may_call(module, self.rules.functions)
+            may = not self._is_bend(module) and may_call(module, self.rules.functions)
             if not (may or module in callers):
                 continue
             found: list[tuple[tuple[int, ...], Call, fx.Proxy]] = []
@@ -98,7 +102,8 @@ class Finder:
                     raise _needs_example(path, module, error) from error
                 continue
             for key, call, proxy in found:
-                self.calls.setdefault(key, call).times += 1
+                call = self.calls.setdefault(key, call)
+                call.times += 1
                 if call.inplace and not call.obstacle and overwritten(proxy):
                     call.obstacle = "in place, and what it overwrites is read again"
 
@@ -109,7 +114,7 @@ class Finder:
             place = call.place
             seen.setdefault((place.owner, place.code.co_qualname), set()).update(place.lines)
         for module in self.model.modules():
-            if is_torchs_leaf(module) or module in self.modules:
+            if self._is_bend(module) or module in self.modules:
                 continue
             for method, code, line in mentions(module, self.rules.functions):
                 if line not in seen.get((module, code.co_qualname), ()):
@@ -119,6 +124,11 @@ class Finder:
         """The call found before at the place that `frame` is in."""
         place = locate(frame)
         return None if place is None else self.calls.get(_identity(subject, place))
+
+    def _is_bend(self, module: nn.Module) -> bool:
+        """Whether what `module` calls is what it is, so that it is a site and not a place of sites."""
+        whole = self.modules.get(module, (None, module))[1] is not module
+        return whole or (type(module).__module__.startswith("torch.nn.modules.") and not list(module.children()))
 
     def _run(self, example: Any, copied: Sequence[Call] | None) -> list[Tensor]:
         def around(subject: Subject, run: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
@@ -153,20 +163,36 @@ class Finder:
         if identity in self.calls:
             return identity, self.calls[identity]
         if isinstance(subject, nn.Module):
-            key, old, inplace = self.modules[subject], subject, bool(getattr(subject, "inplace", False))
+            (key, old), inplace = self.modules[subject], bool(getattr(subject, "inplace", False))
         else:
             old, inplace = as_module(subject, args, kwargs), is_inplace(subject, args, kwargs)
-            key = None if is_torchs_leaf(place.owner) else self.rules.match(old, subject)
+            key = None if self._is_bend(place.owner) else self.rules.match(old, subject)
         if key is None:
             return None
         end, before_dot = _in_source(subject, place, frame)
         obstacle = "its result is thrown away" if place.discarded else ""
+        if place.recomputed and end is None:
+            obstacle = "torch.utils.checkpoint makes the call again when its module has returned"
         return identity, Call(subject, place, key, old, end, before_dot, inplace, obstacle)
 
 
-def is_torchs_leaf(module: nn.Module) -> bool:
-    """Whether `module` is one of torch's own without children: what it calls is what it is."""
-    return type(module).__module__.startswith("torch.nn.modules.") and not any(True for _ in module.children())
+def _wrapped(module: nn.Module) -> tuple[Function, nn.Module] | None:
+    """The function of torch that `module` is nothing but a wrapper of, and torch's own module of it."""
+    forward = getattr_static(type(module), "forward", None)
+    if [*module.parameters(), *module.children()] or not isinstance(forward, FunctionType):
+        return None
+    call = None if "forward" in vars(module) else whole_body(forward)
+    if call is None or not all(isinstance(keyword.value, ast.Constant) for keyword in call.keywords):
+        return None
+    function = resolve(call.func, {forward.__code__.co_varnames[0]: module}, forward.__globals__)
+    constants = {
+        word.arg: word.value.value for word in call.keywords if word.arg and isinstance(word.value, ast.Constant)
+    }
+    if isinstance(function, partial):
+        function, constants = function.func, {**function.keywords, **constants}
+    if not callable(function) or function not in FAMILY_OF or is_inplace(function, (), constants):
+        return None
+    return function, as_module(function, (None,), constants)
 
 
 def _identity(subject: Subject, place: Place) -> tuple[Any, ...]:
@@ -177,7 +203,7 @@ def _in_source(subject: Subject, place: Place, frame: FrameType | None) -> tuple
     """Where the call ends in the source, if it can be rewritten there, and whether its input stands before the dot."""
     while frame is not None and frame.f_code is not place.code:
         frame = frame.f_back
-    method = getattr_static(original_of(type(place.owner)), place.method, None)
+    method = vars(place.holder)[place.method]
     if frame is None or place.obstacle or not (place.inside and place.end and isinstance(method, FunctionType)):
         return None, False
     call = call_at(method, place.end)
@@ -193,8 +219,7 @@ def _callers(model: nn.Module, modules: Mapping[nn.Module, Any]) -> Iterator[nn.
             path = path.rpartition(".")[0]
             parent = model.get_submodule(path)
             if not isinstance(parent, nn.ModuleList | nn.ModuleDict):
-                if not isinstance(parent, nn.Sequential):
-                    yield parent
+                yield parent
                 break
 
 

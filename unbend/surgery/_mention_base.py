@@ -15,12 +15,14 @@ from unbend.surgery._place_base import codes, methods
 
 
 def may_call(module: nn.Module, functions: Collection[Function]) -> bool:
-    """Whether a method of `module` names one of `functions`, keeps it as an attribute, or runs a function that does."""
+    """Whether a method of `module` names one of `functions`, keeps it or its name, or runs a function that names it."""
     names = frozenset(name for function in functions for name in spellings(function))
     kept = [value for held in vars(module).values() for value in (held if isinstance(held, list | tuple) else [held])]
     for value in kept:
         value = value.func if isinstance(value, functools.partial) else value
         if _among(value, functions) or (isinstance(value, FunctionType) and _reaches(value, names)):
+            return True
+        if isinstance(value, str) and value in names:
             return True
     if any(True for _ in mentions(module, functions)):
         return True
@@ -45,16 +47,18 @@ def spellings(function: Function) -> tuple[str, ...]:
 
 
 def _own(module: nn.Module) -> Iterator[FunctionType]:
-    for name, value in methods(type(module)):
+    for name, value, _ in methods(type(module)):
         method = unwrap(value)
         if isinstance(method, FunctionType) and method.__code__.co_argcount and not name.startswith("__"):
             yield method
 
 
-def _named(code: CodeType, names: Collection[str]) -> Iterator[tuple[CodeType, int, Any, str]]:
+def _named(code: CodeType, names: frozenset[str]) -> Iterator[tuple[CodeType, int, Any, str]]:
     """Instructions that load one of `names`: the code, the line, what it is loaded from, the name."""
     for inner in codes(code):
         before = None
+        if not names & {*inner.co_names, *inner.co_freevars}:
+            continue
         for step in dis.get_instructions(inner):
             if step.opname in ("LOAD_ATTR", "LOAD_METHOD", "LOAD_GLOBAL", "LOAD_DEREF") and step.argval in names:
                 line = step.positions.lineno if step.positions else None

@@ -15,6 +15,9 @@ from torch import nn
 _PLUMBING = ("torch.overrides", "torch.functional", "torch._jit_internal", "torch._tensor", "torch.nn.functional")
 _PLUMBING_ROOMS = ("torch.fx.", "torch.nn.modules.module", "unbend.surgery.")
 
+# Under this name a class that was made at run time keeps the class whose methods it has edited.
+STANDS_FOR = "_unbend_stands_for"
+
 Key = tuple[str | int | None, ...]
 
 
@@ -25,20 +28,24 @@ class Place:
     Args:
         owner: the module whose method holds the call, or runs the function that holds it.
         method: the name of that method.
+        holder: the class that defines it.
         key: the code that holds the call (its name and first line) and where in the source the call stands.
         code: that code.
         offset: where the call stands in the bytecode.
         inside: whether the call stands in the text of the method, not in a function that the method calls.
         obstacle: why calls of this method cannot be changed; empty where they can.
+        recomputed: whether torch.utils.checkpoint makes the call, and makes it again when its module has returned.
     """
 
     owner: nn.Module
     method: str
+    holder: type[nn.Module]
     key: Key
     code: CodeType
     offset: int
     inside: bool
     obstacle: str = ""
+    recomputed: bool = False
 
     @property
     def line(self) -> int:
@@ -77,7 +84,7 @@ def locate(frame: FrameType | None) -> Place | None:
         frame = frame.f_back
     if frame is None:
         return None
-    site, obstacle = frame, ""
+    site, recomputed = frame, False
     while frame is not None:
         owner = first_argument(frame)
         if isinstance(owner, nn.Module) and (found := method_of(type(owner), frame.f_code)):
@@ -86,10 +93,9 @@ def locate(frame: FrameType | None) -> Place | None:
             where = position(code, offset)
             key = (code.co_qualname, code.co_firstlineno, *(where if where[3] else (offset,)))
             inside = any(code is inner for inner in codes(frame.f_code))
-            obstacle = obstacle or _obstacle(owner, found, frame.f_code)
-            return Place(owner, found, key, code, offset, inside, obstacle)
-        if frame.f_globals.get("__name__") == "torch.utils.checkpoint":
-            obstacle = "torch.utils.checkpoint computes it again outside of its module"
+            method, holder = found
+            return Place(owner, method, holder, key, code, offset, inside, _obstacle(owner, *found, frame), recomputed)
+        recomputed = recomputed or frame.f_globals.get("__name__") == "torch.utils.checkpoint"
         frame = frame.f_back
     return None
 
@@ -115,31 +121,31 @@ def codes(code: CodeType) -> Iterator[CodeType]:
 
 
 @lru_cache(maxsize=4096)
-def method_of(cls: type, code: CodeType) -> str | None:
-    """The name under which `code`, bare or decorated, is a method of a module class."""
-    for name, value in methods(cls):
+def method_of(cls: type[nn.Module], code: CodeType) -> tuple[str, type[nn.Module]] | None:
+    """The method of a module class, by its name and the class that defines it, whose code, bare or wrapped, this is."""
+    for name, value, holder in methods(cls):
         if getattr(inspect.unwrap(value), "__code__", None) == code:
-            return name
+            return name, holder
     return None
 
 
-def methods(cls: type) -> Iterator[tuple[str, Any]]:
-    """Name and function of every method of a module class that is not torch's `nn.Module`'s own."""
+def methods(cls: type[nn.Module]) -> Iterator[tuple[str, Any, type[nn.Module]]]:
+    """Name, function and defining class of every method of a module class that is not `nn.Module`'s own."""
     for base in cls.__mro__:
         if base is nn.Module:
             return
         for name, value in vars(base).items():
             if callable(value) and not isinstance(value, type):
-                yield name, value
+                yield name, value, vars(base).get(STANDS_FOR, base)
 
 
-def _obstacle(owner: nn.Module, method: str, code: CodeType) -> str:
+def _obstacle(owner: nn.Module, method: str, holder: type[nn.Module], frame: FrameType) -> str:
     patch = vars(owner).get(method)
     if patch is not None and not getattr(patch, "__module__", "").startswith("unbend.surgery."):
         return f"{method} is patched on the instance"
-    current = inspect.getattr_static(type(owner), method)
-    if getattr(inspect.unwrap(current), "__code__", None) != code:
-        return f"{method} is reached through super()"
+    overridden = next(found for name, _, found in methods(type(owner)) if name == method) is not holder
+    if overridden and not (frame.f_back and "super" in frame.f_back.f_code.co_names):
+        return f"{holder.__name__}.{method} is called by that name, not through super()"
     return ""
 
 

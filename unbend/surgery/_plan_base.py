@@ -68,8 +68,8 @@ def choices(finder: Finder) -> list[Choice]:
             for alias in aliases:
                 for call in [call for call in calls if callers[call] == alias] or [None]:
                     site = _site(len(found), alias, module, call)
-                    reason = _fixed(module, alias, finder.model) or (call.obstacle if call else "")
-                    found.append(Choice(site, finder.modules[module], module, call, reason))
+                    reason = _fixed(module) or (call.obstacle if call else "")
+                    found.append(Choice(site, *finder.modules[module], call, reason))
         for call in finder.calls.values():
             if call.place.owner is module and not isinstance(call.subject, nn.Module):
                 reason = call.obstacle or call.place.obstacle or editing.obstacle(type(module))
@@ -82,7 +82,7 @@ def decide(chosen: Sequence[Choice], finder: Finder) -> None:
     replaced: set[nn.Module] = set()
     groups: dict[nn.Module | Call, list[Choice]] = {}
     for choice in chosen:
-        group = choice.old if choice.site.kind == "module" else choice.call
+        group = choice.site.module if choice.site.kind == "module" else choice.call
         assert group is not None
         groups.setdefault(group, []).append(choice)
     for group in groups.values():
@@ -93,7 +93,7 @@ def decide(chosen: Sequence[Choice], finder: Finder) -> None:
         elif first.site.kind == "module":
             _decide_module(group, finder)
             if any(choice.how == "module" for choice in group):
-                replaced |= set(first.old.modules())
+                replaced |= set(first.site.module.modules())
         elif not first.reason:
             _place(group, "source" if first.call and first.call.end else "intercepted", finder)
 
@@ -145,7 +145,7 @@ def _fit(new: nn.Module, choice: Choice, model: nn.Module) -> None:
             break
         path = path.rpartition(".")[0]
     if choice.site.kind == "module":
-        _share_hooks(choice.old, new)
+        _share_hooks(choice.site.module, new)
 
 
 _HOOKS = (
@@ -180,7 +180,7 @@ def steps(chosen: Sequence[Choice], model: nn.Module) -> tuple[Step, ...]:
     path_of = {module: path for path, module in model.named_modules()}
     for new, group in slots.items():
         paths = tuple(dict.fromkeys(choice.site.path for choice in group))
-        made.append(Replace(paths, group[0].old, new))
+        made.append(Replace(paths, group[0].site.module, new))
     for owner, group in owners.items():
         made.append(_redirect(path_of[owner], owner, group))
     taken = [choice.site.path for choice in chosen if choice.how == "module"]
@@ -193,8 +193,13 @@ def steps(chosen: Sequence[Choice], model: nn.Module) -> tuple[Step, ...]:
 
 
 def missed(finder: Finder) -> Iterator[Row]:
-    """Lines that name a function of the rules, but were not reached."""
+    """What may hold sites that were not seen: lines that were not reached, and modules that cannot be looked into."""
     path_of = {module: path for path, module in finder.model.named_modules()}
+    for module, path in path_of.items():
+        parent = finder.model.get_submodule(path.rpartition(".")[0])
+        if isinstance(module, torch.jit.ScriptModule) and not isinstance(parent, torch.jit.ScriptModule):
+            name = f"{module.original_name}, scripted"
+            yield Row(None, path, "", name, reason="cannot be looked into: swap first, then script")
     for module, method, line in finder.missed():
         yield Row(None, path_of[module], f"{method}, line {line}", "", reason="names such a function; not reached")
 
@@ -235,15 +240,12 @@ def _alias(aliases: Sequence[str], owners: Sequence[str]) -> str:
     return next(inside, aliases[0])
 
 
-def _fixed(module: nn.Module, path: str, model: nn.Module) -> str:
+def _fixed(module: nn.Module) -> str:
     """Why a module cannot be taken out; empty where it can."""
     if parametrize.is_parametrized(module):
         return "parametrized: remove its parametrizations first"
     if ".quantized" in type(module).__module__ or ".qat" in type(module).__module__:
         return "quantized: swap before quantizing"
-    above = [model.get_submodule(".".join(path.split(".")[:n])) for n in range(path.count(".") + 2)]
-    if any(isinstance(parent, torch.jit.ScriptModule) for parent in above):
-        return "inside torchscript: swap before scripting"
     return ""
 
 
@@ -260,7 +262,9 @@ def _redirect(path: str, owner: nn.Module, group: Sequence[Choice]) -> Redirect:
         name = next(name for name in numbered if name not in children and not hasattr(owner, name))
         children[name] = new
         place = call.place
-        edits.append(editing.Edit(place.method, place.key, names, name, call.end, call.before_dot, call.everything))
+        edits.append(
+            editing.Edit(place.holder, place.method, place.key, names, name, call.end, call.before_dot, call.everything)
+        )
     return Redirect(path, type(owner), editing.with_edits(type(owner), edits), children)
 
 

@@ -33,7 +33,7 @@ def calls_directly(call: ast.Call, subject: Function, frame: FrameType) -> bool:
         return False
     if is_method(call, subject):
         return True
-    named = _resolve(call.func, frame)
+    named = resolve(call.func, frame.f_locals, frame.f_globals)
     named = named.func if isinstance(named, functools.partial) else named
     return named is subject and (bool(call.args) or any(keyword.arg == "input" for keyword in call.keywords))
 
@@ -42,6 +42,30 @@ def is_method(call: ast.Call, subject: Function) -> bool:
     """Whether `call` reads `x.relu()`: the input stands before the dot."""
     described = type(subject).__name__ == "method_descriptor"
     return described and isinstance(call.func, ast.Attribute) and call.func.attr == getattr(subject, "__name__", "")
+
+
+def whole_body(function: FunctionType) -> ast.Call | None:
+    """The call that `function` consists of, if it reads `return call(x, ...)` with nothing before but a docstring."""
+    found = _source(function)
+    body = found[1].body if found else []
+    if len(body) == 2 and isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant):
+        body = body[1:]
+    only = body[0] if len(body) == 1 else None
+    call = only.value if isinstance(only, ast.Return) else None
+    names = function.__code__.co_varnames[1 : function.__code__.co_argcount]
+    if isinstance(call, ast.Call) and len(names) == 1 and [ast.unparse(argument) for argument in call.args] == [*names]:
+        return call
+    return None
+
+
+def resolve(node: ast.expr, *spaces: Mapping[str, Any]) -> Any:
+    """What a name or a dotted name means in the first of `spaces` that has it; None for any other expression."""
+    if isinstance(node, ast.Name):
+        return next((space[node.id] for space in spaces if node.id in space), None)
+    if isinstance(node, ast.Attribute):
+        base = resolve(node.value, *spaces)
+        return None if base is None else getattr(base, node.attr, None)
+    return None
 
 
 def rewritten(function: FunctionType, calls: Mapping[End, tuple[str, bool, bool]]) -> FunctionType:
@@ -126,17 +150,6 @@ def _same(a: CodeType, b: CodeType) -> bool:
     return alike and all(
         _same(x, y) if isinstance(x, CodeType) and isinstance(y, CodeType) else x == y for x, y in constants
     )
-
-
-def _resolve(node: ast.expr, frame: FrameType) -> Any:
-    """What a name or a dotted name means in `frame`; None for anything else, which is not evaluated."""
-    if isinstance(node, ast.Name):
-        spaces = (frame.f_locals, frame.f_globals)
-        return next((space[node.id] for space in spaces if node.id in space), None)
-    if isinstance(node, ast.Attribute):
-        base = _resolve(node.value, frame)
-        return None if base is None else getattr(base, node.attr, None)
-    return None
 
 
 def _end(call: ast.Call) -> End:
