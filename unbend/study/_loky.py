@@ -17,7 +17,7 @@ from joblib.externals.loky import get_reusable_executor
 from unbend.study._cell import THREADS, Ended, Limits, Outcome, Running, Task, Work, run_cell
 
 # Beyond its deadline, for the start of the workers and for a trial that looks at the time now and then.
-_GRACE = 20.0
+_GRACE = 60.0
 
 
 def loky(work: Work, tasks: Iterable[Task], limits: Limits, log: Path | None = None) -> Generator[Ended]:
