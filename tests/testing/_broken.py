@@ -180,6 +180,14 @@ class BranchesOnValues(Scale):
         return super().forward(x) if float(x.sum()) > -1e9 else x
 
 
+class HasNoBuiltins(Scale):
+    def forward(self, x: Tensor) -> Tensor:
+        # A dispatch mode imports while it runs, by the builtins of whoever calls torch.
+        bare: dict = {"__builtins__": {}}
+        exec("def double(x): return x * 2", bare)
+        return bare["double"](super().forward(x))
+
+
 class KeepsAHandle(Scale):
     def __init__(self, width: int, device=None, dtype=None) -> None:
         super().__init__(width, device, dtype)

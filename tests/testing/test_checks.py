@@ -26,6 +26,7 @@ MODULES = {
     "compiles": [broken.BranchesOnValues],
     "exports_to_a_graph": [broken.BranchesOnValues],
     "maps_over_a_batch": [broken.BranchesOnValues],
+    "is_counted": [broken.HasNoBuiltins],
     "takes_parameters_from_outside": [broken.KeepsAHandle],
     "repr_rebuilds": [broken.HidesItsArguments],
 }

@@ -30,7 +30,7 @@ def torch_function(formula: str, parameters: tuple[str, ...] = ()) -> Function:
     value = writer.write(ast.parse(formula, mode="eval").body, "x")
     lines = "".join(f"    {line}\n" for line in writer.lines)
     source = f"def function({', '.join(('x', *parameters))}):\n{lines}    return {value}\n"
-    scope: dict[str, Any] = {**NAMES, "__builtins__": {}}
+    scope: dict[str, Any] = dict(NAMES)  # with the builtins: torch imports from within, under a dispatch mode
     exec(compile(source, f"<{formula}>", "exec"), scope)
     return scope["function"]
 

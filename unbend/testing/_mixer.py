@@ -5,13 +5,13 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from unbend._errors import UnbendError
 from unbend.testing._compare import close
-from unbend.testing._subject import Subject, leaves
+from unbend.testing._subject import Subject
 from unbend.testing._suite import Skip, kind
+from unbend.testing._transforms import Elements
 
 mixer = kind("mixer", lambda cls: issubclass(cls, nn.Module) and hasattr(cls, "causal"))
 
@@ -158,22 +158,9 @@ def cost_grows_linearly(subject: Subject) -> str:
     for length in (128, 256, 512):
         x = sequences(subject, length, torch.float32).requires_grad_()
         runs(made, x[:, :1])
-        with FlopCounterMode(display=False) as flops, _Elements() as written:
+        with FlopCounterMode(display=False) as flops, Elements() as written:
             made(x).sum().backward()
         counts.append(flops.get_total_flops() + written.count)
     growth = (counts[2] - counts[1]) / (counts[1] - counts[0])
     assert growth < 2.5, f"from 256 to 512 tokens it costs {growth:.2f} times as much more as from 128 to 256"
     return f"{(counts[2] - counts[1]) / 256:.4g} operations a token"
-
-
-class _Elements(TorchDispatchMode):
-    """Counts the elements that operators write."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.count = 0
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        result = func(*args, **(kwargs or {}))
-        self.count += sum(leaf.numel() for leaf in leaves(result))
-        return result

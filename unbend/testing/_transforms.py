@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from unbend._rooms import METHOD_ROOMS, exports
 from unbend.testing._compare import close
@@ -60,6 +61,17 @@ def maps_over_a_batch(subject: Subject) -> None:
 
 
 @module.check
+def is_counted(subject: Subject) -> None:
+    """Its operations can be counted by a dispatch mode, with the same output and gradients."""
+    m, x = subject.module(), subject.input()
+    with Elements() as written:
+        y, g = m(x), gradients(m, x)
+    assert written.count > 0, "no operation was seen"
+    close(y, m(x), x.dtype, "the output while counted")
+    close(g, gradients(m, x), x.dtype, "the gradient while counted")
+
+
+@module.check
 def takes_parameters_from_outside(subject: Subject) -> None:
     """`functional_call` with another module's parameters gives the other module's output."""
     m, other, x = subject.module(), subject.module(seed=1), subject.input()
@@ -85,3 +97,16 @@ def names_for(cls: type) -> dict[str, Any]:
     """What a repr may name: the class, torch, and every public name of torch.nn and of unbend."""
     public = {name: getattr(import_module(f"unbend.{room}"), name) for room in METHOD_ROOMS for name in exports(room)}
     return {**vars(nn), **public, "torch": torch, "nn": nn, cls.__name__: cls}
+
+
+class Elements(TorchDispatchMode):
+    """Counts the elements that operators write."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.count = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        self.count += sum(leaf.numel() for leaf in leaves(result))
+        return result
