@@ -182,10 +182,10 @@ class BranchesOnValues(Scale):
 
 class HasNoBuiltins(Scale):
     def forward(self, x: Tensor) -> Tensor:
-        # A dispatch mode imports while it runs, by the builtins of whoever calls torch.
+        # An operator that a dispatch mode meets for the first time is imported, by the builtins of whoever calls it.
         bare: dict = {"__builtins__": {}}
-        exec("def double(x): return x * 2", bare)
-        return bare["double"](super().forward(x))
+        exec("def f(x): return x.lgamma()", bare)
+        return bare["f"](super().forward(x))
 
 
 class KeepsAHandle(Scale):
