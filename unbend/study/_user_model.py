@@ -62,7 +62,8 @@ class UserModel:
             text = ""
             with suppress(OSError, TypeError):
                 text = inspect.getsource(model)
-            name = f"{model.__module__}:{getattr(model, '__qualname__', type(model).__name__)}"
+            called = getattr(model, "__qualname__", type(model).__name__)
+            name = called if model.__module__ == "__main__" else f"{model.__module__}:{called}"
             return cls(name, hashlib.sha256(text.encode()).hexdigest(), build=model)
         module, colon, attribute = model.partition(":")
         if not (colon and module and attribute.isidentifier()):
