@@ -1,11 +1,8 @@
-"""Data sets by name: every public `def name() -> Dataset:` of this room is one."""
+"""Data sets by name."""
 
-import re
-from functools import cache
 from importlib import import_module
 
-from unbend._errors import UnknownNameError
-from unbend._rooms import Export, exports
+from unbend.data._about import loader
 from unbend.data._dataset import Dataset
 
 
@@ -23,22 +20,5 @@ def load(name: str) -> Dataset:
         >>> load("digits").shape
         (1, 8, 8)
     """
-    known = _loaders()
-    if name not in known:
-        raise UnknownNameError.of("data set", name, known)
-    found: Dataset = getattr(import_module("unbend.data"), known[name].name)()
+    found: Dataset = getattr(import_module("unbend.data"), loader(name).name)()
     return found
-
-
-def names() -> list[str]:
-    """Names of the data sets that `load` knows, sorted; imports no torch."""
-    return sorted(_loaders())
-
-
-@cache
-def _loaders() -> dict[str, Export]:
-    return {
-        name.replace("_", "-"): export
-        for name, export in exports("data").items()
-        if re.search(rf"^def {name}\(\) -> Dataset:", export.path.read_text(), re.MULTILINE)
-    }

@@ -145,9 +145,14 @@ def ended_table(cells: Cells) -> Table:
 
 
 def inputs_table(cells: Cells) -> Table:
-    """The data sets by the hash of their content, so that another machine can tell whether it has the same."""
+    """What the data sets are, and the hash of their content: another machine can tell whether it has the same."""
+    from unbend.data import about, names
+
     hashes = {data: sorted({r.data_hash for r in cells.rows if r.data == data}) for data in cells.data}
-    return Table("inputs", "Data", ["data set", "hash"], [[data, ", ".join(found)] for data, found in hashes.items()])
+    # Data that the study brings itself may have any name; its notes say what they are.
+    known = {name: about(name) for name in names() if name not in cells.study.sources}
+    rows = [[data, known.get(data), ", ".join(found)] for data, found in hashes.items()]
+    return Table("inputs", "Data", ["data set", "about", "hash"], rows)
 
 
 def environment_table(cells: Cells) -> Table:
