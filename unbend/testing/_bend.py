@@ -115,7 +115,7 @@ def ranges_are_tight(subject: Subject) -> None:
     made = the_bend(subject)
     facts, x = made.facts, grid(made)
     for name, (low, high), samples in (("value", facts.value, made(x)), ("slope", facts.slope, made.slope(x))):
-        least, most = float(samples.min()), float(samples.max())
+        least, most = (float(v) for v in samples.detach().aminmax())
         allowed = 1e-9 * (1 + abs(least) + abs(most))
         assert low <= least + allowed, f"the {name} reaches down to {least!r}, the facts say {low!r}"
         assert most - allowed <= high, f"the {name} reaches up to {most!r}, the facts say {high!r}"
