@@ -63,14 +63,18 @@ def run(
     runs: Runs = None,
 ) -> None:
     """Run a study: progress, table of arms, verdicts, path of the report. Run again to go on where it ended."""
-    from unbend.study._find import find
     from unbend.study import run as run_study
+    from unbend.study._find import find
     from unbend.study._ledger import record as write_down
     from unbend.study._terminal import Teller, show
+    from unbend.study._view import recall
 
+    # Nothing but the number of seeds is asked for: the answer may be there already.
+    asked = (only, jobs, on, address, deadline, cell_deadline, force, accept_stale, until_decided, record)
+    known = None if any(asked) else recall(name, runs, seeds)
     with Teller(quiet) as teller:
         try:
-            done = run_study(
+            done = known or run_study(
                 find(name), runs=runs, seeds=seeds, only=only, jobs=jobs, runner=on, address=address,
                 deadline=seconds("deadline", deadline), cell_seconds=seconds("cell-deadline", cell_deadline),
                 force=force, accept_stale=accept_stale, until_decided=until_decided, max_seeds=max_seeds,

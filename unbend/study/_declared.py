@@ -2,13 +2,16 @@
 
 import json
 import os
+import sys
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, NoReturn
 
 from unbend._errors import UnbendError
+from unbend._rooms import ROOT, study_files
 from unbend.study._record import Record, budget_dict, plain
 from unbend.study._spec import Arm, Budget, Claim, Metric, Operations, Seconds, Steps, Study
 
@@ -20,16 +23,18 @@ _PLAIN = ("name", "question", "seeds", "minutes", "paper", "version", "reference
 class Declared:
     """A study with what its last run knew of it; its arms are names that cannot be run.
 
-    `files` are the sources that the digests were taken of, each with a hash of its bytes.
+    `files` are the sources that its cells, data and report came from, each with a hash of its bytes; `size` is that of
+    the store.
     """
 
     study: Study
     hashes: Mapping[str, str]
     digests: Mapping[str, str]
     files: Mapping[str, str] = field(default_factory=dict[str, str])
-    torch: str = ""
+    versions: Mapping[str, str] = field(default_factory=dict[str, str])
     verdicts: tuple[Mapping[str, Any], ...] = ()
     command: str | None = None
+    size: int = 0
 
     @classmethod
     def of(cls, records: Mapping[str, Record]) -> "Declared":
@@ -70,7 +75,7 @@ class Declared:
                 metrics=[Metric(**metric) for metric in found["metrics"]],
                 baselines=found["baselines"],
             )
-            rest = {name: found[name] for name in ("hashes", "digests", "files", "torch", "command")}
+            rest = {name: found[name] for name in ("hashes", "digests", "files", "versions", "command", "size")}
             return cls(study, **rest, verdicts=tuple(found["verdicts"]))
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, UnbendError):
             return None
@@ -87,9 +92,10 @@ class Declared:
             "hashes": dict(self.hashes),
             "digests": dict(self.digests),
             "files": dict(self.files),
-            "torch": self.torch,
+            "versions": dict(self.versions),
             "verdicts": list(self.verdicts),
             "command": self.command,
+            "size": self.size,
         }
         folder.mkdir(parents=True, exist_ok=True)
         # Not a name that another process uses, nor one that a reader may find half written.
@@ -98,10 +104,31 @@ class Declared:
         draft.replace(folder / "study.json")
 
     def is_current(self) -> bool:
-        """Whether the sources and torch are still what the digests were taken of."""
-        from importlib.metadata import version
+        """Whether sources and packages are still what the last run came from."""
+        return bool(self.files) and dict(self.versions) == versions() and dict(self.files) == file_hashes(self.files)
 
-        return bool(self.files) and self.torch == version("torch") and file_hashes(self.files) == dict(self.files)
+
+def sources(study: Study) -> set[Path]:
+    """The files, beside those that the digests are taken of, that cells, data and report of a study come from.
+
+    Empty for a study that is not as a file of this package declares it: then no file says what it is.
+    """
+    found = study_files().get(study.name)
+    module = sys.modules.get(found.module) if found else None
+    if module is None or not any(value is study for value in vars(module).values()):
+        return set()
+    return {Path(module.__file__ or ""), *(ROOT / "data").glob("*.py"), *(ROOT / "study").glob("*.*")}
+
+
+def versions() -> dict[str, str]:
+    """The packages that compute, and those that data come with."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    found: dict[str, str] = {}
+    for package in ("torch", "numpy", "scipy", "scikit-learn", "mlxtend"):
+        with suppress(PackageNotFoundError):
+            found[package] = version(package)
+    return found
 
 
 def file_hashes(files: Iterable[str | Path]) -> dict[str, str]:

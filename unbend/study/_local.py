@@ -67,9 +67,10 @@ def _server(packed: bytes, limits: Limits, log: Path | None) -> Generator[Connec
     """Start the fork server and hand it the work; its children end with it, and it ends with the link."""
     with ExitStack() as stack:
         output = subprocess.DEVNULL
-        if log:
-            log.parent.mkdir(parents=True, exist_ok=True)
-            output = stack.enter_context(open(log, "ab"))
+        with suppress(OSError):
+            if log:
+                log.parent.mkdir(parents=True, exist_ok=True)
+                output = stack.enter_context(open(log, "ab"))
         ours, theirs = socket.socketpair()
         link = stack.enter_context(Connection(ours.detach()))
         # A fresh process, not a fork of this one: it reads the code as it stands on the disk now, which is what the

@@ -12,17 +12,16 @@ from time import monotonic
 from typing import Any
 
 from unbend._errors import at_least, one_of, positive
-from unbend._rooms import ROOT, study_files
 from unbend.study._cell import Ended, Limits, Task, Work, record_of
 from unbend.study._closure import Closure
-from unbend.study._declared import Declared, file_hashes
+from unbend.study._declared import Declared, file_hashes, sources, versions
 from unbend.study._digest import digests
-from unbend.study._environment import environment
 from unbend.study._plan import Plan, plan
 from unbend.study._plan import only as chosen_by
 from unbend.study._record import Record
 from unbend.study._spec import Study
-from unbend.study._store import Store, Writer, runs_folder
+from unbend.study._store import Store, StoreError, Writer, runs_folder
+from unbend.study._summary import plural
 from unbend.study._verdict import Verdict, judge
 
 RUNNERS = ("local", "loky", "ray", "inline")
@@ -177,16 +176,19 @@ class _Session:
 
     def finish(self, command: str | None, report: bool) -> Run:
         """Leave beside the store what the study was, and the report; tell what was found."""
-        self._declare(command)
         plan, everything = self._plan(self._seeds), self._everything()
         records = everything.current(accept_stale=self._accept_stale)
         stale = everything.accepted(self._accept_stale)
         path = None
-        if report:
-            # Imported late: drawing needs libraries that take their time.
-            from unbend.study._report import write_report
+        try:
+            self._declare(command)
+            if report:
+                # Imported late: drawing needs libraries that take their time.
+                from unbend.study._report import write_report
 
-            path = write_report(self._study, records, self._store.folder, stale=stale, command=command)
+                path = write_report(self._study, records, self._store.folder, stale=stale, command=command)
+        except OSError as error:
+            raise StoreError(f"finished cells are safe, but the report cannot be written: {error}") from error
         missing = len(plan.missing) + (0 if self._accept_stale else len(plan.stale))
         return Run(
             self._study, tuple(records), tuple(self._verdicts), stale, len(self._ran), self._before, missing,
@@ -205,6 +207,7 @@ class _Session:
         if not tasks:
             return
         work = Work(self._study, self._data)
+        self._tell(Event(f"{plural(len(tasks), 'cell')} to run", 0, len(tasks)))
         with closing(hand_out(work, tasks, limits, self._store.folder / "output.log")) as ended:
             for done, (task, outcome) in enumerate(ended, 1):
                 record = record_of(self._study, self._hashes, task, outcome)
@@ -214,14 +217,16 @@ class _Session:
                 self._tell(Event(f"{task}: {record.status}", done, len(tasks), record))
 
     def _declare(self, command: str | None) -> None:
-        files = file_hashes({*self._closure.files, *declaring_file(self._study.name)})
         told = [
             {"claim": v.claim.text, "verdict": v.verdict, "low": v.low, "high": v.high, "seeds": v.seeds}
             for v in self._verdicts
         ]
-        torch = environment()["torch"]
-        declared = Declared(self._study, self._hashes, self._digests, files, torch, tuple(told), command)
-        declared.write(self._store.folder)
+        declaring = sources(self._study)
+        Declared(
+            self._study, self._hashes, self._digests, verdicts=tuple(told), command=command, versions=versions(),
+            files=file_hashes({*self._closure.files, *declaring} if declaring else ()),
+            size=self._store.path.stat().st_size,
+        ).write(self._store.folder)  # fmt: skip
 
 
 def _runner(name: str, address: str | None) -> HandOut:
@@ -231,12 +236,6 @@ def _runner(name: str, address: str | None) -> HandOut:
 
         return on_ray(address)
     return getattr(import_module(f"unbend.study._{name}"), name)
-
-
-def declaring_file(study: str) -> list[Path]:
-    """The file of this package that declares the study, if one does."""
-    found = study_files().get(study)
-    return [ROOT.parent.joinpath(*found.module.split(".")).with_suffix(".py")] if found else []
 
 
 def load_data(study: Study, name: str) -> Any:

@@ -1,5 +1,7 @@
 """What a run says on a terminal or in a log: progress, the first traceback at once, the arms, the verdicts."""
 
+from collections.abc import Sequence
+from statistics import fmean
 from types import TracebackType
 
 from rich.console import Console
@@ -68,9 +70,11 @@ class Teller:
 
 def show(run: Run, console: Console | None = None) -> None:
     """Print the table of arms, the verdict of each claim, what is missing, and where the report is."""
-    console = console or Console(highlight=False)
-    console.print(arms_table(run))
-    console.print()
+    console = console or _console()
+    cells = Cells(run.study, run.records)
+    for data in cells.data:
+        console.print(arms_table(cells, data))
+        console.print()
     for verdict in run.verdicts:
         word = f"[{_COLOURS[verdict.verdict]}]{verdict.verdict:<13}[/]"
         console.print(f"{word}  {escape(verdict.claim.text)}{escape(_numbers(verdict))}", soft_wrap=True)
@@ -82,7 +86,7 @@ def show(run: Run, console: Console | None = None) -> None:
 
 def show_status(view: View, console: Console | None = None) -> None:
     """Print the state of every arm on every data set, and the verdicts of the last run."""
-    console = console or Console(highlight=False)
+    console = console or _console()
     rows = counts(view)
     table = Table(box=None, header_style="bold")
     for column in rows[0]:
@@ -98,29 +102,27 @@ def show_status(view: View, console: Console | None = None) -> None:
         console.print(note, markup=False, soft_wrap=True)
 
 
-def arms_table(run: Run) -> Table:
-    """Mean and half of its 95 % interval over the seeds, for each data set, arm and metric."""
+def arms_table(cells: Cells, data: str) -> Table:
+    """Mean and half of its 95 % interval over the seeds, for each arm and metric on one data set."""
+    metrics = [metric.name for metric in cells.study.metrics]
+    table = Table(box=None, header_style="bold", title=escape(data), title_justify="left", title_style="bold cyan")
+    for column in ("arm", "seeds", *metrics):
+        table.add_column(column, justify="left" if column == "arm" else "right", overflow="fold")
+    for arm in cells.arms:
+        values = [_mean(cells.values(metric, arm, data), cells.study.overlap) for metric in metrics]
+        table.add_row(escape(arm), str(cells.count(arm, data, "ok", *BROKEN)), *values)
+    return table
+
+
+def _mean(values: Sequence[float], overlap: float) -> str:
     from numpy import asarray
 
     from unbend.study._stats import t_interval
 
-    cells = Cells(run.study, run.records)
-    metrics = [metric.name for metric in run.study.metrics]
-    table = Table(box=None, header_style="bold")
-    for column in ("data", "arm", "seeds", *metrics):
-        table.add_column(column, justify="left" if column in ("data", "arm") else "right")
-    for data in cells.data:
-        for arm in cells.arms:
-            row: list[str] = []
-            for metric in metrics:
-                values = cells.values(metric, arm, data)
-                half = 0.0
-                if len(values) > 1:
-                    low, high = t_interval(asarray(values, dtype=float), run.study.overlap)
-                    half = (high - low) / 2
-                row.append(number(cells.spread(metric, arm, data).mean) + (f" ± {number(half, 2)}" if half else ""))
-            table.add_row(escape(data), escape(arm), str(cells.count(arm, data, "ok", *BROKEN)), *row)
-    return table
+    if len(values) < 2:
+        return number(values[0] if values else None)
+    low, high = t_interval(asarray(values, dtype=float), overlap)
+    return number(fmean(values)) + (f" ± {number((high - low) / 2, 2)}" if high > low else "")
 
 
 def notes(run: Run) -> list[str]:
@@ -133,7 +135,7 @@ def notes(run: Run) -> list[str]:
         lines.append(f"{plural(len(run.stale), 'cell')} kept although the code behind them has changed since")
     if run.missing:
         lines.append(f"{plural(run.missing, 'cell')} still to run: repeat the command to go on")
-    if not run.ran:
+    if not (run.ran or run.missing):
         lines.append(f"{plural(run.before, 'cell')} finished before, nothing to run")
     if run.report:
         lines.append(f"report: {run.report}")
@@ -148,3 +150,8 @@ def _numbers(verdict: Verdict) -> str:
         f"  gain {number(verdict.mean, 3)} [{number(verdict.low, 3)}, {number(verdict.high, 3)}], "
         f"{plural(verdict.seeds, 'seed')}{needed}"
     )
+
+
+def _console() -> Console:
+    # A file has no width: what goes there is neither cut nor folded.
+    return Console(highlight=False, width=None if Console().is_terminal else 200)
