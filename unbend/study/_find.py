@@ -31,5 +31,4 @@ def find(name: str) -> "Study":
         module = import_module(known[name].module)
     except ImportError as error:
         raise UnbendError(f"study {name}: {known[name].module} cannot be imported: {error}") from error
-    found = next(value for value in vars(module).values() if isinstance(value, Study) and value.name == name)
-    return found
+    return next(value for value in vars(module).values() if isinstance(value, Study) and value.name == name)
