@@ -21,7 +21,7 @@ class Site:
         before: what stands there, such as `ReLU(inplace=True)` or `F.gelu()`.
         type: the class of the module, or of torch's module that computes what the call does.
         call: the method and the line that call it, such as `forward, net.py:31`; empty where that was not seen.
-        times: how often the example calls it; 0 where that was not seen.
+        times: how often it was called while the model was watched.
         module: the module itself; for a call, the one whose method makes it.
     """
 

@@ -12,8 +12,8 @@ import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
-from unbend.surgery._place_base import STANDS_FOR, Key, locate
-from unbend.surgery._source_base import End, call_at, rewritten
+from unbend.surgery._place_base import STANDS_FOR, Spot, locate
+from unbend.surgery._source_base import call_at, rewritten
 
 
 @dataclass(frozen=True)
@@ -23,22 +23,22 @@ class Edit:
     Args:
         holder: the class that defines the method.
         method: the method that holds the call, or runs the function that holds it.
-        key: where the call stands, as `Place.key`.
+        spot: where the call stands.
         names: the names of the function that is called; a rewritten call needs none.
         child: the attribute of the module that takes the call.
-        end: where the call ends in the source of the method; None to intercept it while the method runs.
+        in_source: whether the call is rewritten in the source of the method, or intercepted while the method runs.
         before_dot: whether its input stands before the dot, as in `x.relu()`.
         everything: whether all of its arguments are handed on, or its input alone.
     """
 
     holder: type[nn.Module]
     method: str
-    key: Key
+    spot: Spot
     names: tuple[str, ...]
     child: str
-    end: End | None = None
-    before_dot: bool = False
-    everything: bool = False
+    in_source: bool
+    before_dot: bool
+    everything: bool
 
 
 class Edited:
@@ -53,27 +53,25 @@ class Edited:
         return (_restore, (self.original, self.edits), *state)
 
 
+def made_of(cls: type[nn.Module]) -> tuple[type[nn.Module], tuple[Edit, ...]]:
+    """The class that an edited class stands for, and its edits; any other class itself, and none."""
+    return (cls.original, cls.edits) if issubclass(cls, Edited) else (cls, ())
+
+
+@lru_cache(maxsize=1024)
 def obstacle(cls: type[nn.Module]) -> str:
     """Why instances of `cls` cannot be given an edited class; empty where they can."""
-    original = original_of(cls)
+    original, _ = made_of(cls)
     if issubclass(original, nn.Sequential | nn.ModuleList | nn.ModuleDict):
         return "its module runs over its children, and a new one would be taken for a layer"
-    own = any(
-        getattr(original, name, None) is not getattr(nn.Module, name, None)
-        for name in ("__new__", "__reduce__", "__reduce_ex__", "__deepcopy__")
-    )
-    return "its module copies or pickles itself in a way of its own" if own else ""
-
-
-def original_of(cls: type[nn.Module]) -> type[nn.Module]:
-    """The class that an edited class stands for; any other class itself."""
-    return cls.original if issubclass(cls, Edited) else cls
-
-
-def with_edits(cls: type[nn.Module], edits: Sequence[Edit]) -> type[nn.Module]:
-    """`cls`, edited or not, with `edits` on top."""
-    earlier = cls.edits if issubclass(cls, Edited) else ()
-    return edited(original_of(cls), (*earlier, *edits))
+    special = ("__new__", "__reduce__", "__reduce_ex__", "__deepcopy__")
+    if any(getattr(original, name, None) is not getattr(nn.Module, name, None) for name in special):
+        return "its module copies or pickles itself in a way of its own"
+    try:
+        edited(original, ())
+    except Exception as error:
+        return f"its class cannot be extended ({type(error).__name__}: {error})"
+    return ""
 
 
 @lru_cache(maxsize=1024)
@@ -94,12 +92,13 @@ def _variant(holder: type[nn.Module], edits: tuple[Edit, ...]) -> type[nn.Module
     members: dict[str, Any] = {STANDS_FOR: holder}
     for method in dict.fromkeys(edit.method for edit in edits):
         function = vars(holder)[method]
-        calls = {e.end: (e.child, e.before_dot, e.everything) for e in edits if e.method == method and e.end}
-        if lost := [end for end in calls if call_at(function, end) is None]:
+        here = [edit for edit in edits if edit.method == method]
+        calls = {e.spot.end: (e.child, e.before_dot, e.everything) for e in here if e.in_source and e.spot.end}
+        if lost := [line for line, column in calls if call_at(function, (line, column)) is None]:
             where = f"{holder.__module__}.{holder.__qualname__}.{method}"
-            raise RuntimeError(f"{where} has changed since a call in its line {lost[0][0]} was swapped")
+            raise RuntimeError(f"{where} has changed since a call in its line {lost[0]} was swapped")
         function = rewritten(function, calls) if calls else function
-        caught = tuple(e for e in edits if e.method == method and not e.end)
+        caught = tuple(edit for edit in here if not edit.in_source)
         members[method] = intercepted(function, caught) if caught else function
     return _subclass(holder, (holder,), members)
 
@@ -138,7 +137,7 @@ class _Interceptor(TorchFunctionMode):
         place = locate(currentframe()) if name in self.names else None
         if place is not None and place.owner is self.owner:
             for edit in self.edits:
-                if edit.key == place.key and name in edit.names:
+                if edit.spot == place.spot and name in edit.names:
                     child = getattr(self.owner, edit.child)
                     if edit.everything:
                         return child(*args, **kwargs)

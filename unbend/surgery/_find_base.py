@@ -8,16 +8,20 @@ from inspect import currentframe, getattr_static, unwrap
 from types import FrameType, FunctionType
 from typing import Any
 
-import torch
-from torch import Tensor, fx, nn
+from torch import fx, nn
 
 from unbend._errors import ArgumentError
+from unbend.surgery._edit_base import made_of
 from unbend.surgery._family_base import FAMILY_OF, Called, Function, as_module, is_inplace
 from unbend.surgery._mention_base import may_call, mentions
-from unbend.surgery._place_base import Place, locate
+from unbend.surgery._place_base import Place, Spot, locate
 from unbend.surgery._rules_base import Key, Rules
-from unbend.surgery._source_base import End, call_at, calls_directly, is_method, resolve, whole_body
-from unbend.surgery._watch_base import Subject, Traced, feed, overwritten, quietly, tensors, watching
+from unbend.surgery._source_base import call_at, calls_directly, is_method, resolve, whole_body
+from unbend.surgery._watch_base import Around, Rereads, Subject, Traced, feed, overwritten, quietly, watching
+
+Identity = tuple[int, Spot, int]
+
+_REREAD = "in place, and what it overwrites is read again"
 
 
 @dataclass(eq=False)
@@ -29,7 +33,7 @@ class Call:
         place: where the call stands.
         key: the rule.
         old: the module itself, or one that computes the same as the function.
-        end: where the call ends in the source, if it can be rewritten there.
+        in_source: whether it can be rewritten in the source of the method.
         before_dot: whether its input stands before the dot.
         inplace: whether it overwrites its input.
         obstacle: why it cannot be swapped; empty where it can.
@@ -40,7 +44,7 @@ class Call:
     place: Place
     key: Key
     old: nn.Module
-    end: End | None
+    in_source: bool
     before_dot: bool
     inplace: bool
     obstacle: str = ""
@@ -62,7 +66,7 @@ class Finder:
     def __init__(self, model: nn.Module, rules: Rules) -> None:
         self.model = model
         self.rules = rules
-        self.calls: dict[tuple[int, ...], Call] = {}
+        self.calls: dict[Identity, Call] = {}
         self.modules: dict[nn.Module, tuple[Key, nn.Module]] = {}
         for module in model.modules():
             key, old = rules.match(module), module
@@ -74,13 +78,15 @@ class Finder:
 
     def by_example(self, example: Any) -> None:
         """Run the model on `example`, and see every call that it makes."""
-        plain = self._run(example, None)
-        suspects = [call for call in self.calls.values() if call.inplace and not call.obstacle]
-        # Whether it matters that a call overwrites its input is tried out: let it overwrite a copy instead.
-        if suspects and not _same(plain, self._run(example, suspects)):
-            for call in suspects:
-                if not _same(plain, self._run(example, [call])):
-                    call.obstacle = "in place, and what it overwrites is read again"
+
+        def see(subject: Subject, run: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+            if (found := self._call(subject, currentframe(), args, kwargs)) is not None:
+                self.calls.setdefault(*found).times += 1
+            return run(*args, **kwargs)
+
+        self._run(example, see)
+        if any(call.inplace for call in self.calls.values()):
+            self._find_rereads(example)
 
     def by_tracing(self) -> None:
         """Trace each module by itself that makes, or may make, such a call.
@@ -93,7 +99,7 @@ class Finder:
             may = not self._is_bend(module) and may_call(module, self.rules.functions)
             if not (may or module in callers):
                 continue
-            found: list[tuple[tuple[int, ...], Call, fx.Proxy]] = []
+            found: list[tuple[Identity, Call, fx.Proxy]] = []
             try:
                 with quietly(module):
                     self._trace(module, found)
@@ -105,15 +111,17 @@ class Finder:
                 call = self.calls.setdefault(key, call)
                 call.times += 1
                 if call.inplace and not call.obstacle and overwritten(proxy):
-                    call.obstacle = "in place, and what it overwrites is read again"
+                    call.obstacle = _REREAD
 
     def missed(self) -> Iterator[tuple[nn.Module, str, int]]:
         """Lines that name a function of the rules where no such call was seen: the module, its method, the line."""
         seen: dict[tuple[nn.Module, str], set[int]] = {}
         for call in self.calls.values():
             place = call.place
-            seen.setdefault((place.owner, place.code.co_qualname), set()).update(place.lines)
+            seen.setdefault((place.owner, place.code.co_qualname), set()).update(place.spot.lines)
         for module in self.model.modules():
+            for edit in made_of(type(module))[1]:
+                seen.setdefault((module, edit.spot.code), set()).update(edit.spot.lines)
             if self._is_bend(module) or module in self.modules:
                 continue
             for method, code, line in mentions(module, self.rules.functions):
@@ -130,20 +138,27 @@ class Finder:
         whole = self.modules.get(module, (None, module))[1] is not module
         return whole or (type(module).__module__.startswith("torch.nn.modules.") and not list(module.children()))
 
-    def _run(self, example: Any, copied: Sequence[Call] | None) -> list[Tensor]:
-        def around(subject: Subject, run: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
-            frame = currentframe()
-            if copied is None:
-                if (found := self._call(subject, frame, args, kwargs)) is not None:
-                    self.calls.setdefault(*found).times += 1
-            elif args and self.lookup(subject, frame) in copied:
-                args = (args[0].clone(), *args[1:])
+    def _run(self, example: Any, around: Around) -> None:
+        with quietly(self.model), watching(self.rules.functions, self.modules, around):
+            feed(self.model, example)
+
+    def _find_rereads(self, example: Any) -> None:
+        """Let in-place calls overwrite copies: it matters that they do where the original is read after that."""
+        rereads = Rereads()
+
+        def copying(subject: Subject, run: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+            call = self.lookup(subject, currentframe())
+            if call is not None and call.inplace and args:
+                original, args = args[0], (args[0].clone(), *args[1:])
+                rereads.expire(original, call)
             return run(*args, **kwargs)
 
-        with quietly(self.model), watching(self.rules.functions, self.modules, around):
-            return [tensor.clone() for tensor in tensors(feed(self.model, example))]
+        with rereads:
+            self._run(example, copying)
+        for call in rereads.read:
+            call.obstacle = call.obstacle or _REREAD
 
-    def _trace(self, module: nn.Module, found: list[tuple[tuple[int, ...], Call, fx.Proxy]]) -> None:
+    def _trace(self, module: nn.Module, found: list[tuple[Identity, Call, fx.Proxy]]) -> None:
         def seen(subject: Subject, args: Sequence[Any], kwargs: Mapping[str, Any], proxy: fx.Proxy) -> None:
             if subject in self.modules or subject in self.rules.functions:
                 call = self._call(subject, currentframe(), args, kwargs)
@@ -154,7 +169,7 @@ class Finder:
 
     def _call(
         self, subject: Subject, frame: FrameType | None, args: Sequence[Any], kwargs: Mapping[str, Any]
-    ) -> tuple[tuple[int, ...], Call] | None:
+    ) -> tuple[Identity, Call] | None:
         """The call at `frame`, and what it is filed under, if a rule is about it."""
         place = locate(frame)
         if place is None:
@@ -169,11 +184,11 @@ class Finder:
             key = None if self._is_bend(place.owner) else self.rules.match(old, subject)
         if key is None:
             return None
-        end, before_dot = _in_source(subject, place, frame)
+        in_source, before_dot = _in_source(subject, place, frame)
         obstacle = "its result is thrown away" if place.discarded else ""
-        if place.recomputed and end is None:
+        if place.recomputed and not in_source:
             obstacle = "torch.utils.checkpoint makes the call again when its module has returned"
-        return identity, Call(subject, place, key, old, end, before_dot, inplace, obstacle)
+        return identity, Call(subject, place, key, old, in_source, before_dot, inplace, obstacle)
 
 
 def _wrapped(module: nn.Module) -> tuple[Function, nn.Module] | None:
@@ -195,21 +210,24 @@ def _wrapped(module: nn.Module) -> tuple[Function, nn.Module] | None:
     return function, as_module(function, (None,), constants)
 
 
-def _identity(subject: Subject, place: Place) -> tuple[Any, ...]:
-    return (id(place.owner), *place.key, id(subject))
+def _identity(subject: Subject, place: Place) -> Identity:
+    return (id(place.owner), place.spot, id(subject))
 
 
-def _in_source(subject: Subject, place: Place, frame: FrameType | None) -> tuple[End | None, bool]:
-    """Where the call ends in the source, if it can be rewritten there, and whether its input stands before the dot."""
+def _in_source(subject: Subject, place: Place, frame: FrameType | None) -> tuple[bool, bool]:
+    """Whether the call can be rewritten in the source of its method, and whether its input stands before the dot."""
     while frame is not None and frame.f_code is not place.code:
         frame = frame.f_back
-    method = vars(place.holder)[place.method]
-    if frame is None or place.obstacle or not (place.inside and place.end and isinstance(method, FunctionType)):
-        return None, False
-    call = call_at(method, place.end)
-    if call is None or unwrap(method) is not method or not calls_directly(call, subject, frame):
-        return None, False
-    return place.end, is_method(call, subject)
+    method, end = vars(place.holder)[place.method], place.spot.end
+    if frame is None or place.obstacle or not (place.inside and end and isinstance(method, FunctionType)):
+        return False, False
+    nested = place.spot.code != method.__qualname__
+    if nested and method.__code__.co_varnames[0] in place.code.co_varnames:
+        return False, False
+    call = call_at(method, end) if unwrap(method) is method else None
+    if call is None or not calls_directly(call, subject, frame):
+        return False, False
+    return True, is_method(call, subject)
 
 
 def _callers(model: nn.Module, modules: Mapping[nn.Module, Any]) -> Iterator[nn.Module]:
@@ -221,10 +239,6 @@ def _callers(model: nn.Module, modules: Mapping[nn.Module, Any]) -> Iterator[nn.
             if not isinstance(parent, nn.ModuleList | nn.ModuleDict):
                 yield parent
                 break
-
-
-def _same(a: Sequence[Tensor], b: Sequence[Tensor]) -> bool:
-    return len(a) == len(b) and all(torch.equal(x.nan_to_num(), y.nan_to_num()) for x, y in zip(a, b))
 
 
 def _needs_example(path: str, module: nn.Module, error: Exception) -> ArgumentError:

@@ -32,11 +32,13 @@ def may_call(module: nn.Module, functions: Collection[Function]) -> bool:
 def mentions(module: nn.Module, functions: Collection[Function]) -> Iterator[tuple[str, CodeType, int]]:
     """Where the methods of `module` name one of `functions`: the method, the code in it, the line."""
     names = frozenset(name for function in functions for name in spellings(function))
+    told = set[tuple[str, int]]()
     for method in _own(module):
         for code, line, holder, name in _named(method.__code__, names):
             # `self.relu` is what the module holds under that name: most often a module.
             own = holder == method.__code__.co_varnames[0]
-            if not own or _among(getattr(module, name, None), functions):
+            if (not own or _among(getattr(module, name, None), functions)) and (code.co_qualname, line) not in told:
+                told.add((code.co_qualname, line))
                 yield method.__name__, code, line
 
 

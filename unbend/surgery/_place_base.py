@@ -18,7 +18,38 @@ _PLUMBING_ROOMS = ("torch.fx.", "torch.nn.modules.module", "unbend.surgery.")
 # Under this name a class that was made at run time keeps the class whose methods it has edited.
 STANDS_FOR = "_unbend_stands_for"
 
-Key = tuple[str | int | None, ...]
+
+@dataclass(frozen=True)
+class Spot:
+    """A call in the source, the same whether or not other calls beside it have been rewritten.
+
+    Args:
+        code: the full name of the function that holds the call.
+        first: its first line.
+        line: the first line of the call.
+        last: its last line.
+        start: its first column.
+        stop: the column at which it ends.
+        offset: where it stands in the bytecode, where Python kept no columns.
+    """
+
+    code: str
+    first: int
+    line: int
+    last: int
+    start: int | None
+    stop: int | None
+    offset: int | None = None
+
+    @property
+    def lines(self) -> range:
+        """The lines that the call spans."""
+        return range(self.line, self.last + 1)
+
+    @property
+    def end(self) -> tuple[int, int] | None:
+        """Line and column at which the call ends, if Python kept them."""
+        return None if self.stop is None else (self.last, self.stop)
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,8 +60,8 @@ class Place:
         owner: the module whose method holds the call, or runs the function that holds it.
         method: the name of that method.
         holder: the class that defines it.
-        key: the code that holds the call (its name and first line) and where in the source the call stands.
-        code: that code.
+        spot: the call in the source.
+        code: the function that holds the call.
         offset: where the call stands in the bytecode.
         inside: whether the call stands in the text of the method, not in a function that the method calls.
         obstacle: why calls of this method cannot be changed; empty where they can.
@@ -40,7 +71,7 @@ class Place:
     owner: nn.Module
     method: str
     holder: type[nn.Module]
-    key: Key
+    spot: Spot
     code: CodeType
     offset: int
     inside: bool
@@ -48,28 +79,12 @@ class Place:
     recomputed: bool = False
 
     @property
-    def line(self) -> int:
-        return position(self.code, self.offset)[0] or self.code.co_firstlineno
-
-    @property
-    def lines(self) -> range:
-        """The lines that the call spans."""
-        first, last, *_ = position(self.code, self.offset)
-        return range(first or self.line, (last or self.line) + 1)
-
-    @property
-    def end(self) -> tuple[int, int] | None:
-        """Line and column at which the call ends, if Python kept them."""
-        _, line, _, column = position(self.code, self.offset)
-        return None if line is None or column is None else (line, column)
-
-    @property
     def text(self) -> str:
         """Such as `forward, net.py:31`, or `gated in forward, net.py:12`."""
         if isinstance(self.owner, nn.Sequential) and self.code.co_filename == inspect.getfile(nn.Sequential):
             return "Sequential"
         where = self.method if self.inside else f"{self.code.co_name} in {self.method}"
-        return f"{where}, {Path(self.code.co_filename).name}:{self.line}"
+        return f"{where}, {Path(self.code.co_filename).name}:{self.spot.line}"
 
     @property
     def discarded(self) -> bool:
@@ -89,21 +104,22 @@ def locate(frame: FrameType | None) -> Place | None:
         owner = first_argument(frame)
         if isinstance(owner, nn.Module) and (found := method_of(type(owner), frame.f_code)):
             code, offset = site.f_code, site.f_lasti
-            # Where Python keeps no columns, the bytecode must do; it changes when another call of it is rewritten.
-            where = position(code, offset)
-            key = (code.co_qualname, code.co_firstlineno, *(where if where[3] else (offset,)))
             inside = any(code is inner for inner in codes(frame.f_code))
             method, holder = found
-            return Place(owner, method, holder, key, code, offset, inside, _obstacle(owner, *found, frame), recomputed)
+            obstacle = _obstacle(owner, method, holder, frame)
+            return Place(owner, method, holder, spot(code, offset), code, offset, inside, obstacle, recomputed)
         recomputed = recomputed or frame.f_globals.get("__name__") == "torch.utils.checkpoint"
         frame = frame.f_back
     return None
 
 
 @lru_cache(maxsize=4096)
-def position(code: CodeType, offset: int) -> tuple[int | None, int | None, int | None, int | None]:
-    """First line, last line, first column, last column of the instruction at `offset`."""
-    return list(code.co_positions())[offset // 2]
+def spot(code: CodeType, offset: int) -> Spot:
+    """The spot of the instruction at `offset`."""
+    line, last, start, stop = list(code.co_positions())[offset // 2]
+    line = line or code.co_firstlineno
+    unknown = None if stop is not None else offset
+    return Spot(code.co_qualname, code.co_firstlineno, line, last or line, start, stop, unknown)
 
 
 def first_argument(frame: FrameType) -> Any:

@@ -15,7 +15,7 @@ from unbend.surgery._family_base import spelling
 from unbend.surgery._find_base import Call, Finder
 from unbend.surgery._mention_base import spellings
 from unbend.surgery._rules_base import Key
-from unbend.surgery._step_base import Assign, Redirect, Replace, Step
+from unbend.surgery._step_base import Assign, Redirect, Replace, Step, home
 
 
 @dataclass(eq=False)
@@ -95,7 +95,7 @@ def decide(chosen: Sequence[Choice], finder: Finder) -> None:
             if any(choice.how == "module" for choice in group):
                 replaced |= set(first.site.module.modules())
         elif not first.reason:
-            _place(group, "source" if first.call and first.call.end else "intercepted", finder)
+            _place(group, "source" if first.call and first.call.in_source else "intercepted", finder)
 
 
 def _decide_module(group: Sequence[Choice], finder: Finder) -> None:
@@ -108,8 +108,7 @@ def _decide_module(group: Sequence[Choice], finder: Finder) -> None:
     for choice in group:
         if choice.new is not None or choice.reason:
             continue
-        place = choice.call.place if choice.call else None
-        if choice.call and place and choice.call.end and not (place.obstacle or editing.obstacle(type(place.owner))):
+        if choice.call and choice.call.in_source and not editing.obstacle(type(choice.call.place.owner)):
             _place([choice], "source", finder)
         else:
             choice.reason = "shared with other calls, from which it cannot be told apart"
@@ -136,14 +135,8 @@ def _place(group: Sequence[Choice], how: Literal["module", "source", "intercepte
 def _fit(new: nn.Module, choice: Choice, model: nn.Module) -> None:
     """Give `new` the mode of what it replaces, and the device and type of the weights beside it."""
     new.train(choice.site.module.training)
-    path = choice.site.path
-    while True:
-        beside = next((p for p in model.get_submodule(path).parameters() if p.is_floating_point()), None)
-        if beside is not None:
-            new.to(beside.device, beside.dtype)
-        if beside is not None or not path:
-            break
-        path = path.rpartition(".")[0]
+    if (beside := home(model, choice.site.path)) is not None:
+        new.to(*beside)
     if choice.site.kind == "module":
         _share_hooks(choice.site.module, new)
 
@@ -180,7 +173,7 @@ def steps(chosen: Sequence[Choice], model: nn.Module) -> tuple[Step, ...]:
     path_of = {module: path for path, module in model.named_modules()}
     for new, group in slots.items():
         paths = tuple(dict.fromkeys(choice.site.path for choice in group))
-        made.append(Replace(paths, group[0].site.module, new))
+        made.append(Replace(paths, group[0].site.module, new, home(model, paths[0])))
     for owner, group in owners.items():
         made.append(_redirect(path_of[owner], owner, group))
     taken = [choice.site.path for choice in chosen if choice.how == "module"]
@@ -261,11 +254,11 @@ def _redirect(path: str, owner: nn.Module, group: Sequence[Choice]) -> Redirect:
         numbered = (f"{names[0]}_{n}" for n in count(1))
         name = next(name for name in numbered if name not in children and not hasattr(owner, name))
         children[name] = new
-        place = call.place
-        edits.append(
-            editing.Edit(place.holder, place.method, place.key, names, name, call.end, call.before_dot, call.everything)
-        )
-    return Redirect(path, type(owner), editing.with_edits(type(owner), edits), children)
+        where = (call.place.holder, call.place.method, call.place.spot)
+        edits.append(editing.Edit(*where, names, name, call.in_source, call.before_dot, call.everything))
+    original, before = editing.made_of(type(owner))
+    editing.edited(original, (*before, *edits))
+    return Redirect(path, original, before, tuple(edits), children)
 
 
 def _name_in(owner: nn.Module, module: nn.Module) -> str:

@@ -3,13 +3,14 @@
 import copy
 import inspect
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, cast
 
 from torch import Tensor, nn
 
 from unbend._errors import ArgumentError, UnknownNameError
 from unbend.activations import bend
-from unbend.surgery._family_base import FAMILIES, FAMILY_OF, Function, spelling
+from unbend.surgery._family_base import FAMILIES, FAMILY_OF, Family, Function, spelling
 
 Key = type[nn.Module] | nn.Module | Function | str
 Value = type[nn.Module] | nn.Module | Callable[..., Any] | str
@@ -37,8 +38,9 @@ class Rules:
         value = self.rules[key]
         if isinstance(value, nn.Module):
             return copy.deepcopy(value)
-        if isinstance(value, type):
-            new = _construct(cast("type[nn.Module]", value), old)
+        if isinstance(value, str | type):
+            make = partial(bend, value) if isinstance(value, str) else cast("type[nn.Module]", value)
+            new = make(**_arguments(type(bend(value)) if isinstance(value, str) else value, old))
             _hand_on(old, new)
             return new
         takes_old = any(p.default is p.empty and p.kind is not p.VAR_POSITIONAL for p in _parameters(value))
@@ -54,7 +56,7 @@ class Rules:
 
 def _key(key: Any, classes: set[str]) -> Key:
     if isinstance(key, str):
-        if key not in FAMILIES and key not in classes:
+        if _family(key) is None and key not in classes:
             raise UnknownNameError.of("bend or class of the model", key, [*FAMILIES, *classes])
         return key
     if isinstance(key, nn.Module) or (isinstance(key, type) and issubclass(key, nn.Module)):
@@ -73,9 +75,8 @@ def _is_torch_function(key: Any) -> bool:
 
 def _value(value: Any) -> Any:
     if isinstance(value, str):
-        made = bend(value)
-        # A class can take over what the old module has learned; a module is copied as it stands.
-        return type(made) if list(made.parameters()) else made
+        bend(value)
+        return value
     if isinstance(value, nn.Module) or (isinstance(value, type) and issubclass(value, nn.Module)):
         return value
     if not isinstance(value, type) and value in FAMILY_OF:
@@ -92,7 +93,8 @@ def _is_builtin(value: Any) -> bool:
 def _functions(key: Key) -> tuple[Function, ...]:
     """The functions whose calls a rule is about."""
     if isinstance(key, str):
-        return FAMILIES[key].functions() if key in FAMILIES else ()
+        family = _family(key)
+        return family.functions() if family else ()
     if isinstance(key, nn.Module):
         key = type(key)
     if isinstance(key, type):
@@ -104,7 +106,10 @@ def _matches(key: Key, old: nn.Module, function: Function | None) -> bool:
     if function is not None and function not in _functions(key):
         return False
     if isinstance(key, str):
-        return function is not None or key == type(old).__name__ or _is_family(key, old)
+        family = _family(key)
+        return (
+            function is not None or key == type(old).__name__ or (family is not None and isinstance(old, family.module))
+        )
     if isinstance(key, nn.Module):
         return type(old) is type(key) and old.extra_repr() == key.extra_repr()
     if isinstance(key, type):
@@ -112,8 +117,8 @@ def _matches(key: Key, old: nn.Module, function: Function | None) -> bool:
     return function is not None
 
 
-def _is_family(name: str, old: nn.Module) -> bool:
-    return name in FAMILIES and isinstance(old, FAMILIES[name].module)
+def _family(name: str) -> Family | None:
+    return next((family for family in FAMILIES.values() if name in (family.name, family.module.__name__)), None)
 
 
 def _distance(key: Key, old: nn.Module) -> int:
@@ -132,18 +137,19 @@ def _distance(key: Key, old: nn.Module) -> int:
 _SYNONYMS = {"channels": "num_parameters", "num_parameters": "channels"}
 
 
-def _construct(cls: type[nn.Module], old: nn.Module) -> nn.Module:
-    """Build `cls` with those of its arguments that `old` has as attributes.
+def _arguments(cls: type, old: nn.Module) -> dict[str, Any]:
+    """Those arguments of `cls` that `old` has as attributes.
 
-    All of them where `old` has learned parameters to hand on, so that their shapes agree; else what has no default.
+    All of them where `old` has learned parameters to hand on, so that their shapes agree; else its axis `dim`, and what
+    has no default.
     """
     learned = next(iter(old.parameters()), None) is not None
     arguments: dict[str, Any] = {}
     for parameter in _parameters(cls):
         name, needed = parameter.name, parameter.default is parameter.empty
-        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD) or name in ("device", "dtype"):
+        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD) or name in ("device", "dtype", "name"):
             continue
-        if not (learned or needed):
+        if not (learned or needed or (name == "dim" and getattr(old, name, None) is not None)):
             continue
         value = next((getattr(old, n) for n in (name, _SYNONYMS.get(name, name)) if hasattr(old, n)), parameter.empty)
         if isinstance(parameter.default, bool) and (value is None or isinstance(value, Tensor)):
@@ -153,7 +159,7 @@ def _construct(cls: type[nn.Module], old: nn.Module) -> nn.Module:
         elif needed:
             got, remedy = f"{cls.__name__}, which needs {name!r}", f"Give lambda old: {cls.__name__}(...)"
             raise ArgumentError.of(f"rules[{type(old).__name__}]", got, "a class that its old module can fill", remedy)
-    return cls(**arguments)
+    return arguments
 
 
 def _hand_on(old: nn.Module, new: nn.Module) -> None:

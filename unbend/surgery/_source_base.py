@@ -101,14 +101,18 @@ def rewritten(function: FunctionType, calls: Mapping[End, tuple[str, bool, bool]
     return made
 
 
-@lru_cache(maxsize=1024)
 def _source(function: FunctionType) -> tuple[ast.Module, ast.FunctionDef] | None:
     """The syntax tree of `function`, within what its file needs to compile it to the same code.
 
     None where there is no source, or another one than what is running.
     """
     code = function.__code__
-    tree = _parse("".join(linecache.getlines(code.co_filename, function.__globals__)))
+    return _matching(code, "".join(linecache.getlines(code.co_filename, function.__globals__)))
+
+
+@lru_cache(maxsize=1024)
+def _matching(code: CodeType, text: str) -> tuple[ast.Module, ast.FunctionDef] | None:
+    tree = _parse(text)
     for top in tree.body:
         for node in ast.walk(top):
             if (

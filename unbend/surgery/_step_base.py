@@ -9,7 +9,9 @@ import torch
 from torch import nn
 
 from unbend._errors import ArgumentError
-from unbend.surgery._edit_base import original_of
+from unbend.surgery._edit_base import Edit, edited
+
+Home = tuple[torch.device, torch.dtype]
 
 
 class Step(Protocol):
@@ -26,11 +28,12 @@ class Step(Protocol):
 
 @dataclass(frozen=True)
 class Replace:
-    """Another module under the same paths."""
+    """Another module under the same paths; `home` is the device and the type of the weights that were beside it."""
 
     paths: tuple[str, ...]
     before: nn.Module
     after: nn.Module
+    home: Home | None
 
     def do(self, model: nn.Module) -> nn.Module:
         return _put(model, self.paths, self.after)
@@ -42,46 +45,51 @@ class Replace:
         return f"{self.paths[0] or 'the model'} is {type(found[0]).__name__}, not {type(self.after).__name__}"
 
     def undo(self, model: nn.Module) -> nn.Module:
-        current = model.get_submodule(self.paths[0])
-        if current is self.after:
-            return _put(model, self.paths, self.before)
-        # A copy of the model gets a copy of what was there, with those weights that the new module had taken over.
-        before = copy.deepcopy(self.before)
-        for name, tensor in self.before.named_parameters(recurse=False):
-            if getattr(self.after, name, None) is tensor:
-                setattr(before, name, getattr(current, name))
+        current, before = model.get_submodule(self.paths[0]), self.before
+        if current is not self.after:
+            # A copy of the model gets a copy of what was there, with those weights that the new module had taken over.
+            before = copy.deepcopy(before)
+            for name, tensor in self.before.named_parameters(recurse=False):
+                if getattr(self.after, name, None) is tensor:
+                    setattr(before, name, getattr(current, name))
+        now = home(model, self.paths[0])
+        if now is not None and now != self.home:
+            before.to(*now)
+        before.train(current.training)
         return _put(model, self.paths, before)
 
 
 @dataclass(frozen=True)
 class Redirect:
-    """An edited class for a module, and the children to which its calls now go."""
+    """Edits of the class of a module, and the children to which its calls now go."""
 
     path: str
-    before: type[nn.Module]
-    after: type[nn.Module]
+    original: type[nn.Module]
+    before: tuple[Edit, ...]
+    edits: tuple[Edit, ...]
     children: Mapping[str, nn.Module]
 
     def do(self, model: nn.Module) -> nn.Module:
         owner = model.get_submodule(self.path)
-        owner.__class__ = self.after
+        owner.__class__ = edited(self.original, self.before + self.edits)
         for name, child in self.children.items():
             owner.add_module(name, child)
         return model
 
     def undone(self, model: nn.Module) -> str:
         owner = _at(model, self.path)
-        if type(owner) is self.after:
+        if type(owner) is edited(self.original, self.before + self.edits):
             return ""
-        later = isinstance(owner, original_of(self.before))
-        hint = "was edited by another swap: undo that one first" if later else f"is {type(owner).__name__}"
+        hint = f"is {type(owner).__name__}, not {self.original.__name__}"
+        if isinstance(owner, self.original):
+            hint = "was edited by another swap: undo that one first"
         return f"{self.path or 'the model'} {hint}"
 
     def undo(self, model: nn.Module) -> nn.Module:
         owner = model.get_submodule(self.path)
         for name in self.children:
             delattr(owner, name)
-        owner.__class__ = self.before
+        owner.__class__ = edited(self.original, self.before) if self.before else self.original
         return model
 
 
@@ -115,6 +123,17 @@ def inner(model: nn.Module) -> nn.Module:
             model = compiled
         else:
             return model
+
+
+def home(model: nn.Module, path: str) -> Home | None:
+    """Device and type of the nearest floating weight at or around `path`."""
+    while True:
+        weights = (p for p in model.get_submodule(path).parameters() if p.is_floating_point())
+        if (weight := next(weights, None)) is not None:
+            return weight.device, weight.dtype
+        if not path:
+            return None
+        path = path.rpartition(".")[0]
 
 
 def refuse(model: nn.Module, steps: tuple[Step, ...]) -> None:

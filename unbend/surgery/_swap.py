@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 import torch
 from torch import nn
+from torch.nn.parameter import is_lazy
 
 from unbend._errors import ArgumentError, one_of
 from unbend.surgery._account_base import Account, Site
@@ -60,8 +61,8 @@ def swap(
     Examples:
         >>> net, account = swap(nn.Sequential(nn.Linear(3, 2), nn.ReLU()), {nn.ReLU: nn.SiLU})
         >>> print(account)
-        #  path  call                     before  after
-        0  1     forward, container.py:...  ReLU()  SiLU()
+        #  path  call        before  after
+        0  1     Sequential  ReLU()  SiLU()
         1 of 1 sites swapped; 8 parameters
     """
     network, account = _swap(_checked(model), rules, where, example, dry_run, calibrate, one_of(FITS, how=how))
@@ -85,10 +86,11 @@ def _swap(
         decide(chosen, finder)
     calibration = Calibration(finder, chosen, batches, how) if batches else None
     sizes = size(network.parameters()), size_after(network, chosen)
+    unseen = tuple(missed(finder))
     changes = () if dry_run else steps(chosen, network)
     done = _do(network, changes)
     error = calibration.finish(done) if calibration and not dry_run else None
-    rows = (*(choice.row() for choice in chosen), *missed(finder))
+    rows = (*(choice.row() for choice in chosen), *unseen)
     return done, Account(rows, tuple(_notes(model, finder, chosen)), sizes, dry_run, error, changes)
 
 
@@ -98,6 +100,8 @@ def _checked(model: Any) -> nn.Module:
         raise ArgumentError.of("model", model, "a torch.nn.Module")
     if isinstance(model, torch.jit.ScriptModule):
         raise ArgumentError.of("model", "a scripted module", "a torch.nn.Module", "Swap first, then script")
+    if any(is_lazy(tensor) for tensor in (*model.parameters(), *model.buffers())):
+        raise ArgumentError.of("model", "a model with lazy modules", "one that knows its shapes", "Run it once first")
     wrapper = type(model).__name__
     if wrapper in ("DistributedDataParallel", "FullyShardedDataParallel"):
         remedy = f"Swap first, then wrap: {wrapper} does not see parameters that come later"

@@ -1,7 +1,7 @@
 """See the calls that a model makes: while it runs on an example, or while torch.fx traces its modules."""
 
 from collections.abc import Callable, Collection, Generator, Iterable, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from typing import Any, Protocol
 
 import torch
@@ -37,15 +37,31 @@ def watching(functions: Collection[Function], modules: Iterable[nn.Module], arou
 
 @contextmanager
 def quietly(model: nn.Module) -> Generator[None]:
-    """Run `model` as in evaluation, and leave behind no gradient, no mode and no random state."""
-    training = {module: module.training for module in model.modules()}
+    """Run `model` as in evaluation, and leave it, and the random numbers, as if it had not run."""
+    attributes = {module: dict(vars(module)) for module in model.modules()}
+    buffers = [(m, name, b, b.clone()) for m in model.modules() for name, b in m.named_buffers(recurse=False)]
     model.eval()
     try:
-        with torch.no_grad(), torch.random.fork_rng():
+        with torch.no_grad(), torch.random.fork_rng(), _uncompiled(model):
             yield
     finally:
-        for module, mode in training.items():
-            module.training = mode
+        for module, kept in attributes.items():
+            for name in vars(module).keys() - kept.keys():
+                del vars(module)[name]
+            vars(module).update(kept)
+        with torch.no_grad():
+            for module, name, buffer, value in buffers:
+                setattr(module, name, buffer)
+                if not (buffer.is_meta or torch.equal(buffer, value)):
+                    buffer.copy_(value)
+
+
+def _uncompiled(model: nn.Module) -> AbstractContextManager[Any]:
+    # Compiled code makes no calls that could be seen. The import of the compiler takes seconds: only where it is used.
+    compiled = any(getattr(module, "_compiled_call_impl", None) for module in model.modules())
+    if compiled or any(isinstance(getattr(module, "_orig_mod", None), nn.Module) for module in model.modules()):
+        return torch.compiler.set_stance("force_eager")
+    return nullcontext()
 
 
 def feed(model: nn.Module, batch: Any) -> Any:
@@ -100,10 +116,51 @@ class Traced(fx.Tracer):
         return argument
 
 
+# Reading these of a tensor does not read its values.
+_METADATA = frozenset(
+    ("size", "dim", "numel", "stride", "shape", "dtype", "device", "ndim", "layout", "requires_grad", "is_contiguous",
+     "is_floating_point", "element_size", "nelement", "__len__", "__repr__")
+)  # fmt: skip
+
+
 def overwritten(proxy: fx.Proxy) -> bool:
-    """Whether the input of an in-place call is read again, so that it matters that it was overwritten."""
+    """Whether the input of a traced in-place call is read again, so that it matters that it was overwritten."""
+
+    def reads(user: fx.Node) -> bool:
+        return str(user.args[1] if user.target is getattr else user.target) not in _METADATA
+
     order = {node: number for number, node in enumerate(proxy.node.graph.nodes)}
-    return any(order[user] > order[proxy.node] for source in proxy.node.all_input_nodes[:1] for user in source.users)
+    later = [u for node in proxy.node.all_input_nodes[:1] for u in node.users if order[u] > order[proxy.node]]
+    return any(map(reads, later))
+
+
+class Rereads(TorchFunctionMode):
+    """Notes which of the tensors given to `expire` are read after that, by themselves or as part of another."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.expired: dict[int, list[tuple[Tensor, Any]]] = {}
+        self.read: list[Any] = []
+
+    def expire(self, tensor: Tensor, tag: Any) -> None:
+        """From now on a reader of `tensor` puts `tag` into `read`."""
+        self.expired.setdefault(_memory(tensor), []).append((tensor, tag))
+
+    def __torch_function__(
+        self, func: Function, types: Any, args: Sequence[Any] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        name = getattr(func, "__name__", "")
+        if name == "__get__":
+            name = getattr(getattr(func, "__self__", None), "__name__", "")
+        if self.expired and name not in _METADATA:
+            for tensor in tensors((*args, *(kwargs or {}).values())):
+                self.read += [tag for _, tag in self.expired.get(_memory(tensor), ())]
+        return func(*args, **(kwargs or {}))
+
+
+def _memory(tensor: Tensor) -> int:
+    """What tells the memory of a tensor from that of others; without memory, the tensor itself."""
+    return tensor.untyped_storage().data_ptr() or id(tensor)
 
 
 class _Watch(TorchFunctionMode):
