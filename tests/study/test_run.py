@@ -228,21 +228,20 @@ def report(runs: Path) -> dict[str, bytes]:
     return files
 
 
-def killed_and_undisturbed(tmp_path: Path, kills: int, moment: Any) -> None:
-    """Kill as many runs, each at its moment, then let one finish; the reports are the same bytes."""
-    disturbed, undisturbed = tmp_path / "disturbed", tmp_path / "undisturbed"
-    for number in range(kills):
-        process = driver(disturbed, report=True)
-        moment(process, number)
-        # The cells end with it: the next one must not meet them.
-        family = psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
-        process.kill()
-        process.communicate()
-        gone, alive = psutil.wait_procs(family, timeout=10)
-        assert not alive, f"{alive} outlived the run, {len(gone)} did not"
-    for runs in (disturbed, undisturbed):
-        told, _ = driver(runs, report=True).communicate()
-        assert "missing 0" in told
+def kill(process: "subprocess.Popen[str]") -> None:
+    """Kill a run, and see that its cells end with it: the next run must not meet them."""
+    family = psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
+    process.kill()
+    process.communicate()
+    _, alive = psutil.wait_procs(family, timeout=10)
+    assert not alive, f"{alive} outlived the run"
+
+
+def finish(runs: Path) -> None:
+    assert "missing 0" in driver(runs, report=True).communicate()[0]
+
+
+def assert_equal(disturbed: Path, undisturbed: Path) -> None:
     assert toys.lines(disturbed / "toy.jsonl") == toys.lines(undisturbed / "toy.jsonl")
     left, right = report(disturbed), report(undisturbed)
     assert left.keys() == right.keys()
@@ -250,27 +249,36 @@ def killed_and_undisturbed(tmp_path: Path, kills: int, moment: Any) -> None:
 
 
 def test_a_killed_run_goes_on_where_it_was(tmp_path: Path) -> None:
-    def after_some_cells(process: "subprocess.Popen[str]", number: int) -> None:
+    for number in range(2):
+        process = driver(tmp_path / "killed", report=True)
         wait_for_cells(process, 3 + number)
         time.sleep(random.Random(number).random() / 5)
-
-    killed_and_undisturbed(tmp_path, 2, after_some_cells)
+        kill(process)
+    for name in ("killed", "undisturbed"):
+        finish(tmp_path / name)
+    assert_equal(tmp_path / "killed", tmp_path / "undisturbed")
 
 
 @pytest.mark.slow
 def test_twenty_kills_at_random_moments_change_nothing(tmp_path: Path) -> None:
     start = time.monotonic()
-    assert "missing 0" in driver(tmp_path / "timed", report=True).communicate()[0]
+    finish(tmp_path / "undisturbed")
     whole = time.monotonic() - start
-    moments = random.Random(20)
-
-    def at_random(process: "subprocess.Popen[str]", _: int) -> None:
+    moments, kills, folder = random.Random(20), 0, 0
+    while kills < 20:
+        process = driver(tmp_path / f"{folder}", report=True)
         try:
-            process.wait(moments.uniform(0, whole))
+            told, _ = process.communicate(timeout=moments.uniform(0, whole))
         except subprocess.TimeoutExpired:
-            return
-
-    killed_and_undisturbed(tmp_path, 20, at_random)
+            kill(process)
+            kills += 1
+        else:
+            # It came through: compare, and begin anew, so that every kill has something to disturb.
+            assert "missing 0" in told
+            assert_equal(tmp_path / f"{folder}", tmp_path / "undisturbed")
+            folder += 1
+    finish(tmp_path / f"{folder}")
+    assert_equal(tmp_path / f"{folder}", tmp_path / "undisturbed")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda n: n.name)
