@@ -236,3 +236,12 @@ def detector(name: str) -> Detector:
     model = Detector(layers, heads)
     model.load_state_dict(weights)
     return model.eval()
+
+
+def same(a: nn.Module, b: nn.Module) -> bool:
+    """Whether two models have the same modules, classes and modes, and the same weights under the same keys."""
+    structure = [[(path, type(m), m.training) for path, m in model.named_modules()] for model in (a, b)]
+    states = [model.state_dict() for model in (a, b)]
+    return structure[0] == structure[1] and list(states[0]) == list(states[1]) and all(
+        torch.equal(value, states[1][key]) for key, value in states[0].items()
+    )  # fmt: skip
