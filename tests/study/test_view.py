@@ -8,12 +8,9 @@ from typing import Any
 import pytest
 
 from tests.study import _toys as toys
-from unbend._errors import UnbendError, UnknownNameError
+from unbend._errors import UnknownNameError
 from unbend._rooms import StudyFile
-from unbend.study import Store, Study, _declared, _find, _view, run
-from unbend.study._declared import Declared
-from unbend.study._diff import Snapshot, compare, diff
-from unbend.study._export import export, run_json
+from unbend.study import Study, _declared, _find, _view, run
 from unbend.study._view import counts, look, recall, write
 
 STUDY = toys.study()
@@ -89,32 +86,9 @@ def test_of_a_store_alone_the_cells_are_told(runs: Path) -> None:
     assert write(view).exists()
 
 
-@pytest.mark.parametrize("text", ["", "{}", "[]", "nonsense", '{"name": 3}', "[" * 100_000])
-def test_a_broken_description_is_passed_over(runs: Path, text: str) -> None:
-    (runs / "toy" / "study.json").write_text(text)
-    assert Declared.read(runs / "toy") is None
-    assert total(counts(look("toy", runs)))["finished"] == 12
-
-
 def test_nothing_at_all_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(UnknownNameError, match="did you mean lambda"):
         look("lamda", tmp_path)
-
-
-def test_a_study_read_back_cannot_be_run(runs: Path) -> None:
-    study = look("toy", runs).study
-    with pytest.raises(UnbendError, match="cannot be run"):
-        study.arm("good")()
-
-
-def test_what_was_declared_is_read_back(runs: Path) -> None:
-    found = Declared.read(runs / "toy")
-    assert found
-    for name in ("name", "question", "seeds", "minutes", "version", "budget", "overlap", "reference"):
-        assert getattr(found.study, name) == getattr(STUDY, name)
-    assert list(found.study.metrics) == list(STUDY.metrics)
-    assert found.hashes == {"x": "0", "y": "0"}
-    assert found.size == (runs / "toy.jsonl").stat().st_size
 
 
 def settled(tmp_path: Path, named: Any) -> Path:
@@ -164,56 +138,3 @@ def test_status_needs_the_study_only_when_something_changed(tmp_path: Path, name
     named(ImportError("it was imported"))
     assert look("toy", runs, live=False).notes == ()
     assert "it was imported" in look("toy", runs).notes[0]
-
-
-def test_two_stores_are_compared(runs: Path, tmp_path: Path) -> None:
-    worse = replace(STUDY, arms={"good": toys.takes_a_while, "fair": toys.fair})
-    run(worse, runs=tmp_path / "other", runner="inline", report=False)
-    assert compare("toy", runs, runs) == []
-    rows = compare("toy", runs, tmp_path / "other")
-    assert [(row["what"], row["name"]) for row in rows] == [
-        ("verdict", "good is better than fair"),
-        ("mean", "accuracy of good on x"),
-        ("mean", "accuracy of good on y"),
-    ]
-    assert (rows[0]["old"], rows[0]["new"]) == ("holds", "does not hold")
-    assert rows[1]["new"] - rows[1]["old"] == pytest.approx(-0.2)
-
-
-def test_a_store_is_compared_with_what_is_recorded(runs: Path, tmp_path: Path) -> None:
-    from unbend.study._ledger import record, verdicts
-
-    view = look("toy", runs)
-    record(view.study, view.plan.current(), tmp_path / "results")
-    recorded = Snapshot.recorded(verdicts(tmp_path / "results")["toy"])
-    assert diff(recorded, Snapshot.of(view.study, view.plan.current())) == []
-    assert diff(recorded, Snapshot({}, {}))[0]["new"] is None
-
-
-def test_nothing_to_compare_with_is_an_error(runs: Path, tmp_path: Path) -> None:
-    with pytest.raises(UnbendError, match=r"toy\.jsonl"):
-        compare("toy", tmp_path / "nowhere", runs)
-    with pytest.raises(UnbendError, match="Nothing is recorded of toy"):
-        compare("toy", None, runs)
-
-
-def test_cells_are_exported(runs: Path) -> None:
-    view = look("toy", runs)
-    records = view.plan.current()
-    table = export(view.study, records, "csv").splitlines()
-    assert len(table) == 13
-    assert table[0].startswith("data,arm,seed,status,stale,accuracy")
-    content = json.loads(export(view.study, records, "json", {records[0].key}))
-    assert [cell["stale"] for cell in content["cells"]].count(True) == 1
-    assert {cell["key"] for cell in content["cells"]} == set(Store(runs, "toy").read().records)
-    assert content["claims"][0]["verdict"] == "holds"
-    with pytest.raises(UnbendError, match="to: got benchopt"):
-        export(view.study, records, "benchopt")
-
-
-def test_a_run_is_plain_data(runs: Path) -> None:
-    found = run(STUDY, runs=runs, runner="inline", report=False)
-    content = json.loads(json.dumps(run_json(found), allow_nan=False))
-    assert content["cells"] == {"ran": 0, "before": 12, "missing": 0, "broken": 0, "stale": 0}
-    assert content["claims"][0]["low"] == found.verdicts[0].low
-    assert len(content["arms"]) == 4

@@ -92,6 +92,9 @@ def _server(packed: bytes, limits: Limits, log: Path | None) -> Generator[Connec
                 process.wait(_FAREWELL)
             process.kill()
             process.wait()
+            with suppress(OSError):
+                if log and not log.stat().st_size:
+                    log.unlink()
 
 
 def _hand_over(link: Connection, packed: bytes, limits: Limits) -> str | None:

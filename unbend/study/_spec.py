@@ -168,6 +168,14 @@ class Study:
     def __post_init__(self) -> None:
         if not self.arms:
             raise ArgumentError.of(f"study {self.name}: arms", dict(self.arms), "at least one arm")
+        for what, names in (("data", [*self.data]), ("metrics", [metric.name for metric in self.metrics])):
+            if not names or len(set(names)) < len(names):
+                raise ArgumentError.of(f"study {self.name}: {what}", names, "at least one, and each name once")
+        at_least(1, seeds=self.seeds)
+        positive(minutes=self.minutes)
+        for arm in (self.reference, *self.baselines):
+            if arm is not None and arm not in self.arms:
+                raise UnknownNameError.of(f"arm in reference or baselines of study {self.name}", arm, self.arms)
         object.__setattr__(
             self, "arms", {name: arm if isinstance(arm, Arm) else Arm(arm) for name, arm in self.arms.items()}
         )

@@ -132,9 +132,14 @@ def notes(run: Run) -> list[str]:
         arms = ", ".join(sorted({f"{record.arm} ({record.status})" for record in run.broken}))
         lines.append(f"{plural(len(run.broken), 'cell')} without a result, counted as the worst value: {arms}")
     if run.stale:
-        lines.append(f"{plural(len(run.stale), 'cell')} kept although the code behind them has changed since")
+        behind = "it" if len(run.stale) == 1 else "them"
+        lines.append(f"{plural(len(run.stale), 'cell')} kept although the code behind {behind} has changed since")
     if run.missing:
         lines.append(f"{plural(run.missing, 'cell')} still to run: repeat the command to go on")
+    if run.looks > 1:
+        lines.append(
+            f"the claims were judged {run.looks} times, seeds being added in between: each look is a chance to be wrong"
+        )
     if not (run.ran or run.missing):
         lines.append(f"{plural(run.before, 'cell')} finished before, nothing to run")
     if run.report:
