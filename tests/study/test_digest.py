@@ -1,7 +1,10 @@
 """One number changed in the code: exactly the arms that can reach it are stale."""
 
 import importlib
+import json
 import linecache
+import shutil
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from functools import cache, partial
@@ -11,10 +14,12 @@ from typing import Any
 
 import pytest
 
+from unbend._rooms import ROOT
 from unbend.study import Arm, Steps, Study, classify
 from unbend.study import _digest as module
 from unbend.study._closure import Closure
 from unbend.study._digest import Digest, digests
+from unbend.study._find import find
 
 FILES = {
     "__init__.py": """
@@ -362,3 +367,42 @@ def test_modules_and_tensors_are_values() -> None:
     assert of(net(0)) == of(net(0))
     assert of(net(0)) != of(net(1))
     assert of(ModuleType("a")) != of(ModuleType("b"))
+
+
+FINISH = """
+from unbend.study import Store
+from unbend.study._cell import Outcome, record_of
+from unbend.study._digest import digests
+from unbend.study._find import find
+from unbend.study._plan import plan
+from unbend.study._run import load_data
+study = find("golu")
+hashes = {name: load_data(study, name).hash for name in study.data}
+with Store("unbend-runs", "golu").writing() as writer:
+    for task in plan(study, {}, hashes, digests(study), range(2)).tasks:
+        writer.append(record_of(study, hashes, task, Outcome("ok", {metric.name: 0.5 for metric in study.metrics})))
+"""
+STATUS = "from unbend.cli import main; main()"
+
+
+@pytest.mark.slow
+def test_a_number_changed_in_golu_makes_the_golu_arm_of_its_study_stale(tmp_path: Path) -> None:
+    """The same on a copy of the package itself, with its own study and command line."""
+    shutil.copytree(ROOT, tmp_path / "unbend", ignore=shutil.ignore_patterns("__pycache__"))
+
+    def python(code: str, *words: str) -> str:
+        command = [sys.executable, "-c", code, *words]
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+
+    def stale() -> dict[str, int]:
+        found: dict[str, int] = {}
+        for row in json.loads(python(STATUS, "study", "status", "golu", "--json"))["cells"]:
+            found[row["arm"]] = found.get(row["arm"], 0) + row["stale"]
+        return {arm: count for arm, count in found.items() if count}
+
+    python(FINISH)
+    assert stale() == {}
+    path = tmp_path / "unbend" / "activations" / "_golu.py"
+    path.write_text(path.read_text().replace("return x * torch.exp(-tail)", "return x * torch.exp(-1.01 * tail)"))
+    sets = len(json.loads(python(STATUS, "study", "status", "golu", "--json"))["cells"]) // len(find("golu").arms)
+    assert stale() == {"golu": 2 * sets}
