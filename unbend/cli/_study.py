@@ -72,17 +72,18 @@ def run(
     # Nothing but the number of seeds is asked for: the answer may be there already.
     asked = (only, jobs, on, address, deadline, cell_deadline, force, accept_stale, until_decided, record)
     known = None if any(asked) else recall(name, runs, seeds)
-    with Teller(quiet) as teller:
-        try:
+    teller = Teller(quiet)
+    try:
+        with teller:
             done = known or run_study(
                 find(name), runs=runs, seeds=seeds, only=only, jobs=jobs, runner=on, address=address,
                 deadline=seconds("deadline", deadline), cell_seconds=seconds("cell-deadline", cell_deadline),
                 force=force, accept_stale=accept_stale, until_decided=until_decided, max_seeds=max_seeds,
                 on_event=teller,
             )  # fmt: skip
-        except KeyboardInterrupt:
-            typer.echo(f"interrupted: the {teller.done} cells finished now are kept; repeat to go on", err=True)
-            raise typer.Exit(130) from None
+    except KeyboardInterrupt:
+        typer.echo(f"interrupted: the {teller.done} cells finished now are kept; repeat to go on", err=True)
+        raise typer.Exit(130) from None
     if as_json:
         from unbend.study._export import run_json
 

@@ -9,6 +9,7 @@ import sys
 import traceback
 from contextlib import suppress
 from dataclasses import dataclass
+from importlib import import_module
 from multiprocessing.connection import Connection, Pipe, wait
 from time import monotonic
 
@@ -44,11 +45,16 @@ def serve(descriptor: int) -> None:
             # Before anything computes: a process that has started threads cannot be forked safely.
             torch.set_num_threads(1)
             work: Work = pickle.loads(link.recv_bytes())
+            # An optimiser imports this at its first step, which costs a second: once here, not in every cell.
+            if "unbend.study._train" in sys.modules:
+                import_module("torch._dynamo")
         except Exception as error:
             link.send("".join(traceback.format_exception(error)))
             return
         link.send(None)
         _Nursery(link, work).run()
+    # At once: what torch and Python would put in order at their end is of no use to anyone.
+    os._exit(0)
 
 
 class _Nursery:
