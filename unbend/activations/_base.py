@@ -30,13 +30,14 @@ class Bend(nn.Module, ABC):
     """An elementwise function, its parameters, and what can be known of it.
 
     A final class names its functional form, tells its outline, and passes its parameters on; every face is computed
-    from these. Faces are computed in float64, for the parameters as they now stand.
+    from these. Faces are computed in float64, for the parameters as they now stand; the bend itself computes in the
+    type of its input, as torch's own do, and casts its parameters to it.
 
     Args:
         learned: names among `values` that are trained; each becomes an `nn.Parameter`.
         channels: how many values a learned parameter has, one for each channel; None for a single one.
         dim: the axis of the input that holds the channels, 1 or -1.
-        lean: keep only the input for the backward pass, and compute the slope there.
+        lean: keep only the input for the backward pass, and compute the slope there; no forward-mode differentiation.
         values: the parameters of `function`, by name and in its order.
     """
 

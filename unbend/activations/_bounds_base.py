@@ -70,11 +70,10 @@ def lines(f: Curve, slope: Curve, outline: Outline, low: Tensor, high: Tensor, d
     low, high = (torch.where(finite, x, torch.zeros_like(x)) for x in (low, high))
     edges, live = _pieces(outline, low, high)
     steps = torch.linspace(0, 1, _SAMPLES, dtype=low.dtype, device=low.device).view(-1, *[1] * low.ndim)
-    x = torch.cat([low + (high - low) * steps, edges])
-    y, middle = f(x), (low + high) / 2
+    y, half = f(low + (high - low) * steps), ((high - low) / 2).clamp(min=torch.finfo(low.dtype).tiny)
 
     def line(sign: int, level: Tensor) -> Line:
-        s = torch.where(finite, _support(x - middle, sign * y), 0.0).to(dtype).to(low.dtype)
+        s = torch.where(finite, _support(sign * y) / half, 0.0).to(dtype).to(low.dtype)
         t = _offset(lambda z: sign * f(z), lambda z: sign * slope(z), edges, live, s, outline.slack)
         return Line((sign * s).to(dtype), sign * _down(torch.where(finite, t, sign * level), dtype))
 
@@ -97,17 +96,22 @@ def _pieces(outline: Outline, low: Tensor, high: Tensor) -> tuple[Tensor, Tensor
     return edges, (edges[1:] > edges[:-1]) & ~((middle > near) & (middle < far))
 
 
-def _support(x: Tensor, y: Tensor) -> Tensor:
-    """Slope at x = 0 of the lower hull of the points: there a line below them stands highest."""
-    # That line passes below both ends of the interval, half a width away, and not below all points.
-    steepest = 2 * (y.amax(0) - y.amin(0)) / (x.amax(0) - x.amin(0)).clamp(min=torch.finfo(x.dtype).tiny)
-    flat, steep = -steepest, steepest
-    for _ in range(_STEPS + 8):
-        s = (flat + steep) / 2
-        least = (y - s * x).argmin(0, keepdim=True)
-        rises = x.gather(0, least)[0] < 0
-        flat, steep = torch.where(rises, s, flat), torch.where(rises, steep, s)
-    return (flat + steep) / 2
+def _support(y: Tensor) -> Tensor:
+    """Slope, in the middle, of the lower hull of values at even steps from -1 to 1: a line below stands highest there.
+
+    The hull's edge over the middle is the lowest chord from a point on its left to one on its right.
+    """
+    count = len(y) // 2
+    left, right = y[:count], y[count:]
+    at = torch.linspace(-1, 1, len(y), dtype=y.dtype, device=y.device)[count:]
+    lowest, steepness = torch.full_like(y[0], torch.inf), torch.zeros_like(y[0])
+    for start, value in zip(at.flip(0), left, strict=True):
+        share = (start / (start + at)).view(-1, *[1] * value.ndim)
+        height, j = (value + (right - value) * share).min(0)
+        slope = (right.gather(0, j[None])[0] - value) / (start + at[j])
+        steepness = torch.where(height < lowest, slope, steepness)
+        lowest = torch.minimum(lowest, height)
+    return steepness
 
 
 def _offset(f: Curve, slope: Curve, edges: Tensor, live: Tensor, s: Tensor, slack: float) -> Tensor:
