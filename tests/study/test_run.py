@@ -212,7 +212,7 @@ def driver(runs: Path, **options: Any) -> "subprocess.Popen[str]":
 
 def wait_for_cells(process: "subprocess.Popen[str]", count: int) -> None:
     assert process.stdout
-    for _ in range(count):
+    for _ in range(1 + count):  # The first line says how many there are.
         assert process.stdout.readline(), "it ended before the cells were there"
 
 

@@ -88,9 +88,7 @@ def run(
     command: str | None = None,
     on_event: Callable[[Event], None] = lambda event: None,
 ) -> Run:
-    """Run the cells of a study that are not finished, and judge its claims.
-
-    Every cell is written down as it ends, so that a run can be ended at any time and repeated to go on.
+    """Run the unfinished cells of a study, each written down as it ends, and judge the claims; repeat to go on.
 
     Args:
         study: what to run.
