@@ -73,7 +73,10 @@ def lines(f: Curve, slope: Curve, outline: Outline, low: Tensor, high: Tensor, d
     y, half = f(low + (high - low) * steps), ((high - low) / 2).clamp(min=torch.finfo(low.dtype).tiny)
 
     def line(sign: int, level: Tensor) -> Line:
-        s = torch.where(finite, _support(sign * y) / half, 0.0).to(dtype).to(low.dtype)
+        s = _support(sign * y) / half
+        if outline.period is not None:  # over many periods the samples alias; the lines run with the drift
+            s = torch.where(half > 2 * outline.period, sign * outline.drift, s)
+        s = torch.where(finite, s, 0.0).to(dtype).to(low.dtype)
         t = _offset(lambda z: sign * f(z), lambda z: sign * slope(z), edges, live, s, outline.slack)
         return Line((sign * s).to(dtype), sign * _down(torch.where(finite, t, sign * level), dtype))
 
