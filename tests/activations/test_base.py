@@ -167,3 +167,14 @@ def test_cost_is_that_of_the_formula() -> None:
 def test_slope_without_a_closed_form() -> None:
     wave, x = Wave(0.5), torch.linspace(-3, 3, 7, dtype=torch.float64)
     torch.testing.assert_close(wave.slope(x), torch.cos(x) + 0.5)
+
+
+@pytest.mark.parametrize("bend", [GoLU(), GoLU(lean=True), GELU(), Snake(channels=3, lean=True)], ids=repr)
+def test_onnx_takes_it_by_its_own_operators(bend: Bend) -> None:
+    reference = pytest.importorskip("onnx.reference")
+    pytest.importorskip("onnxscript")
+    x = torch.randn(2, 3, 5, generator=torch.Generator().manual_seed(0))
+    model = torch.onnx.export(bend, (x,), dynamo=True, verbose=False).model_proto
+    assert {node.domain for node in model.graph.node} == {""}
+    (y,) = reference.ReferenceEvaluator(model).run(None, {model.graph.input[0].name: x.numpy()})
+    torch.testing.assert_close(torch.from_numpy(y), bend(x).detach(), rtol=1e-5, atol=1e-6)
