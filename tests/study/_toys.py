@@ -4,7 +4,7 @@ import os
 import signal
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +21,8 @@ class Made:
 
     name: str
     hash: str = "0"
-    load_seconds: float = 0.0
 
     def load(self) -> "Made":
-        time.sleep(self.load_seconds)
         return self
 
 
@@ -139,6 +137,4 @@ def lines(path: Path) -> list[Record]:
 
 
 def untimed(record: Record) -> Record:
-    from dataclasses import replace
-
     return replace(record, timings={})

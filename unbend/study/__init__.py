@@ -23,6 +23,8 @@ from unbend.study._spec import Study as Study
 from unbend.study._spec import Trial as Trial
 from unbend.study._store import Store as Store
 from unbend.study._store import StoreError as StoreError
+from unbend.study._view import View as View
+from unbend.study._view import look as look
 
 if TYPE_CHECKING:
     from unbend.study._compare import Options as Options

@@ -94,7 +94,7 @@ def run(
         study: what to run.
         runs: folder of the stores; `$UNBEND_RUNS`, else `unbend-runs`.
         seeds: how many, instead of the study's own number.
-        only: which cells, such as `arm=golu,data=digits`; see `unbend.study.only`.
+        only: which cells: `arm=golu,data=digits`, or patterns of arm names such as `g*`.
         jobs: how many cells at once; by default one for each processor.
         runner: `local` (a process for each cell), `loky` (long-lived workers, where the system cannot fork), `ray`
             (a cluster) or `inline` (this process, for a debugger).
