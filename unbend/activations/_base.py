@@ -47,6 +47,9 @@ class Bend(nn.Module, ABC):
     derivative: Function | None = None
     """Its slope in closed form, with the same arguments; by automatic differentiation where there is none."""
 
+    native: ClassVar[bool] = False
+    """Whether `function` is a kernel of torch that keeps its input only: it is lean as it is."""
+
     dual: Kernel | None = None
     """`dual(q11, q12, q22, *parameters)`: kernel and derivative kernel in closed form; by quadrature otherwise."""
 
@@ -91,7 +94,7 @@ class Bend(nn.Module, ABC):
     def forward(self, x: Tensor) -> Tensor:
         """The bend at every element of `x`."""
         values = self._values(x.ndim, self.dim, x.dtype)
-        if self.lean:
+        if self.lean and not self.native:
             return lean(self.function, self._slope, x, values)
         return self.function(x, *values)
 

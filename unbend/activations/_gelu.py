@@ -65,6 +65,7 @@ class GELU(Bend):
 
     function = staticmethod(gelu)
     derivative = staticmethod(gelu_slope)
+    native = True
     dual = staticmethod(gelu_dual)
     aliases = ("gelu_python",)
 
