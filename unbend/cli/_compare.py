@@ -67,7 +67,13 @@ def compare(
     batch: Annotated[int, typer.Option(help="Examples in a step.")] = 64,
     lr: Annotated[float, typer.Option(help="Highest learning rate.")] = 2e-3,
     name: Annotated[str | None, typer.Option(help="Of store and report (compare-DATA-MODEL).")] = None,
+    until_decided: Annotated[
+        bool, typer.Option("--until-decided", help="Add seeds until every claim is decided.")
+    ] = False,
+    max_seeds: Annotated[int, typer.Option(min=1, help="Where --until-decided gives up.")] = 64,
     jobs: Annotated[int | None, typer.Option("-j", "--jobs", help="Cells at once (one per processor).")] = None,
+    on: Annotated[str | None, typer.Option("--on", help="local, loky or ray (local where the system forks).")] = None,
+    address: Annotated[str | None, typer.Option(help="Of the Ray cluster, with --on ray.")] = None,
     cell_deadline: Annotated[
         str | None, typer.Option(help="When a cell counts as hung (a minute and three budgets).")
     ] = None,
@@ -90,7 +96,8 @@ def compare(
     with Teller(quiet) as teller:
         try:
             done = execute(
-                study, runs=runs, jobs=jobs, cell_seconds=seconds("cell-deadline", cell_deadline),
+                study, runs=runs, jobs=jobs, runner=on, address=address, until_decided=until_decided,
+                max_seeds=max_seeds, cell_seconds=seconds("cell-deadline", cell_deadline),
                 command=shlex.join(["unbend", *sys.argv[1:]]), on_event=teller,
             )  # fmt: skip
         except KeyboardInterrupt:

@@ -3,26 +3,17 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from os import cpu_count
 from pathlib import Path
 from typing import Any, Literal, TypedDict, Unpack
 
 from unbend._errors import ArgumentError, UnknownNameError, at_least
 from unbend.data import Dataset, Source, load, source
-from unbend.study._compare_arms import (
-    Bends,
-    Changed,
-    Chosen,
-    bend_arms,
-    default_network,
-    describe,
-    model_arms,
-    swap_arms,
-)
-from unbend.study._match import Match, Network
+from unbend.study._budget import forecast, parse_budget, patience
+from unbend.study._compare_arms import Bends, arms_of, describe
+from unbend.study._match import Match
 from unbend.study._report import write_report
 from unbend.study._run import Event, Run, run
-from unbend.study._spec import ACCURACY, Arm, Budget, Claim, Metric, Operations, Relation, Seconds, Steps, Study
+from unbend.study._spec import ACCURACY, Budget, Claim, Metric, Relation, Study
 from unbend.study._store import Store, runs_folder
 from unbend.study._train import LOSS, MS_PER_STEP, PARAMETERS, R2, Fit, Settings
 from unbend.study._user_model import Build, UserModel
@@ -77,7 +68,9 @@ def compare(
     on: str | Path | Source | Dataset,
     runs: str | Path | None = None,
     jobs: int | None = None,
+    runner: str | None = None,
     cell_seconds: float | None = None,
+    report: bool = True,
     on_event: Callable[[Event], None] = lambda event: None,
     **options: Unpack[Options],
 ) -> Run:
@@ -88,7 +81,9 @@ def compare(
         on: a CSV, TSV, Parquet, NPZ or text file, a folder of images, or the name of a data set.
         runs: folder of the stores; `$UNBEND_RUNS`, else `unbend-runs`. The same call goes on where it ended.
         jobs: how many cells at once; by default one for each processor.
+        runner: `local`, `loky` or `ray`; by default `local` where the system can fork.
         cell_seconds: after how long a cell counts as hung; see `patience`.
+        report: write the report.
         on_event: told of every cell that ends.
         options: see `Options`.
 
@@ -96,7 +91,9 @@ def compare(
         UnbendError: data, arms or options that cannot be used; nothing has run then.
     """
     study = comparison(arms, on=on, **options)
-    return execute(study, runs=runs, jobs=jobs, cell_seconds=cell_seconds, on_event=on_event)
+    return execute(
+        study, runs=runs, jobs=jobs, runner=runner, cell_seconds=cell_seconds, report=report, on_event=on_event
+    )
 
 
 def comparison(arms: Bends | None = None, *, on: str | Path | Source | Dataset, **options: Unpack[Options]) -> Study:
@@ -115,9 +112,11 @@ def comparison(arms: Bends | None = None, *, on: str | Path | Source | Dataset, 
     fitted: Settings = {
         "width": width, "match": options.get("match"), "batch": options.get("batch", 64), "lr": options.get("lr", 2e-3),
     }  # fmt: skip
-    models = [UserModel.find(each) for each in _listed(options.get("model"))]
+    model = options.get("model")
+    listed = [] if model is None else [model] if isinstance(model, str) or callable(model) else list(model)
+    models = [UserModel.find(each) for each in listed]
     settings = {name: value for name, value in fitted.items() if value is not None}
-    network, made = _arms(arms, models, options.get("swap"), settings)
+    network, made = arms_of(arms, models, options.get("swap"), settings)
     first, *others = made
     if not others:
         raise ArgumentError.of("arms", f"only {first}", "at least two to compare")
@@ -147,53 +146,36 @@ def execute(
     study: Study,
     *,
     runs: str | Path | None = None,
-    jobs: int | None = None,
     cell_seconds: float | None = None,
     command: str | None = None,
-    on_event: Callable[[Event], None] = lambda event: None,
+    until_decided: bool = False,
+    report: bool = True,
+    **running: Any,
 ) -> Run:
-    """Run a comparison: the first seed of every arm, then the others, unless there is nothing to compare after it."""
-    seconds = cell_seconds or patience(study.budget)
-    first = run(study, seeds=1, runs=runs, jobs=jobs, cell_seconds=seconds, report=False, on_event=on_event)
-    through = {record.arm for record in first.records if record.status == "ok"}
-    if study.reference in through and len(through) > 1:
-        return run(study, runs=runs, jobs=jobs, cell_seconds=seconds, command=command, on_event=on_event)
-    left = len(study.arms) * (study.seeds - 1)
-    who = f"only {', '.join(through)}" if through else "no arm"
-    told = f"nothing to compare: {who} came through the first seed, so the other {left} cells were not run"
-    folder = Store(runs or runs_folder(), study.name).folder
-    report = write_report(study, first.records, folder, command=command)
-    return replace(first, problems=(*first.problems, told), report=report)
+    """Run a comparison: the first seed of every arm, then the others, unless there is nothing to compare after it.
 
-
-def patience(budget: Budget) -> float:
-    """Seconds after which a cell counts as hung: a minute and three times its budget, or ten minutes."""
-    return 60 + 3 * budget.seconds if isinstance(budget, Seconds) else 600.0
-
-
-def forecast(cells: int, budget: Budget, jobs: int | None = None) -> float | None:
-    """Minutes that the cells take together; None where the budget is not a time."""
-    if not isinstance(budget, Seconds):
-        return None
-    return cells * (budget.seconds + 2) / (jobs or cpu_count() or 1) / 60
-
-
-def parse_budget(text: str) -> Budget:
-    """`60s`, `2m`, `1h`, `300 steps` or `5e9 operations`, for each cell.
-
-    Examples:
-        >>> parse_budget("2m"), parse_budget("300 steps")
-        (Seconds(seconds=120.0), Steps(steps=300))
+    Args:
+        study: what `comparison` made.
+        runs: folder of the stores.
+        cell_seconds: after how long a cell counts as hung; see `patience`.
+        command: what the report says to reproduce it by.
+        until_decided: add seeds until every claim is decided.
+        report: write the report.
+        running: what else `unbend.study.run` takes.
     """
-    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?(?:e\d+)?)\s*([a-z]+)\s*", text.lower())
-    amount, unit = (float(found[1]), found[2]) if found else (0.0, "")
-    if amount and unit[:1] in "smh" and unit in ("s", "sec", "seconds", "m", "min", "minutes", "h", "hours"):
-        return Seconds(amount * {"s": 1, "m": 60, "h": 3600}[unit[0]])
-    if amount >= 1 and amount == int(amount) and unit in ("step", "steps"):
-        return Steps(int(amount))
-    if amount and unit == "operations":
-        return Operations(amount)
-    raise ArgumentError.of("budget", text, "60s, 2m, 1h, '300 steps' or '5e9 operations', for each cell")
+    running |= {"runs": runs, "cell_seconds": cell_seconds or patience(study.budget)}
+    first = run(study, seeds=1, report=False, **running)
+    through = [record.arm for record in first.records if record.status == "ok" and record.seed == 0]
+    if study.reference in through and len(through) > 1:
+        return run(study, command=command, until_decided=until_decided, report=report, **running)
+    lost = ", ".join(arm for arm in study.arms if arm not in through)
+    left = len(study.arms) * (study.seeds - 1)
+    told = f"nothing to compare: {lost} did not come through the first seed, so the other {left} cells were not run"
+    first = replace(first, problems=(*first.problems, told))
+    if not report:
+        return first
+    folder = Store(runs or runs_folder(), study.name).folder
+    return replace(first, report=write_report(study, first.records, folder, command=command))
 
 
 def plan_text(study: Study, jobs: int | None = None) -> list[str]:
@@ -259,59 +241,17 @@ _READING = ("target", "task", "test_fraction", "missing", "drop", "image_size")
 
 def _data(on: str | Path | Source | Dataset, options: Options) -> Dataset:
     """The data: as they are, by their name, or out of a file."""
-    reading: dict[str, Any] = {name: value for name, value in options.items() if name in _READING and value is not None}
+    said = {name: options.get(name) for name in _READING}
+    reading: dict[str, Any] = {name: value for name, value in said.items() if value not in (None, (), [], "refuse")}
     if isinstance(on, str | Path) and (Path(on).exists() or Path(on).suffix or len(Path(on).parts) > 1):
         return source(on, **reading).load()
-    if reading:
-        raise ArgumentError.of(next(iter(reading)), next(iter(reading.values())), f"nothing: {on} is not a file")
+    for name, value in reading.items():
+        raise ArgumentError.of(
+            name, value, f"none: {on if isinstance(on, str | Path) else on.name} is not read from a file"
+        )
     if isinstance(on, Dataset):
         return on
     return on.load() if not isinstance(on, str | Path) else load(str(on))
-
-
-def _arms(
-    arms: Bends | None, models: Sequence[UserModel], swap: str | Mapping[str, Bends] | None, settings: dict[str, Any]
-) -> tuple[Network, dict[str, Arm]]:
-    """The network of the trial, and what the arms put into it."""
-    if arms is not None and (models or swap):
-        raise ArgumentError.of(
-            "arms", ", ".join(arms), "none beside a model or a swap", "Say what to replace: --swap ReLU=gelu,golu"
-        )
-    if swap:
-        if len(models) > 1:
-            raise ArgumentError.of("model", ", ".join(m.name for m in models), "one, where something is swapped in it")
-        old, bends = _rule(swap)
-        model = models[0] if models else None
-        return Changed(model), swap_arms(old, bends, {**settings, **(model.identity if model else {})})
-    if models:
-        named = {model.name.rpartition(":")[2]: model for model in models}
-        named = named if len(named) == len(models) else {model.name: model for model in models}
-        if len(named) < 2:
-            raise ArgumentError.of(
-                "model", models[0].name, "two or more, or something to swap in it", "Say --swap ReLU=gelu"
-            )
-        return Chosen(named), model_arms(named, settings)
-    if arms is None:
-        raise ArgumentError.of("arms", "none", "bends to compare", "Name them: --arms relu,gelu,golu")
-    return default_network, bend_arms(arms, settings)
-
-
-def _rule(swap: str | Mapping[str, Bends]) -> tuple[str, Bends]:
-    if isinstance(swap, str):
-        old, equals, new = (part.strip() for part in swap.partition("="))
-        bends = [name.strip() for name in new.split(",") if name.strip()]
-        if not (old and equals and bends):
-            raise ArgumentError.of("swap", swap, "what goes = what comes, such as ReLU=gelu,golu")
-        return old, bends
-    if len(swap) != 1:
-        raise ArgumentError.of("swap", ", ".join(swap), "one class to replace")
-    return next(iter(swap.items()))
-
-
-def _listed(model: Build | Sequence[Build] | None) -> list[Build]:
-    if model is None:
-        return []
-    return [model] if isinstance(model, str) or callable(model) else list(model)
 
 
 def _name(data: Dataset, models: Sequence[UserModel]) -> str:

@@ -54,15 +54,54 @@ class Changed:
     def __call__(self, make: Callable[..., Change], data: Dataset, width: int) -> nn.Module:
         if self.model is None:
             return make()(default_network(nn.ReLU, data, width), data)
-        return self.model.checked(make()(self.model(data, width), data), data)
+        return make()(self.model.checked(self.model(data, width), data), data)
 
 
-def bend_arms(bends: Bends, settings: Settings) -> dict[str, Arm]:
+def arms_of(
+    arms: Bends | None, models: Sequence[UserModel], swap: str | Mapping[str, Bends] | None, settings: dict[str, Any]
+) -> tuple[Network, dict[str, Arm]]:
+    """The network of the trial, and what the arms put into it."""
+    if arms is not None and (models or swap):
+        raise ArgumentError.of(
+            "arms", ", ".join(arms), "none beside a model or a swap", "Say what to replace: --swap ReLU=gelu,golu"
+        )
+    if swap:
+        if len(models) > 1:
+            raise ArgumentError.of("model", ", ".join(m.name for m in models), "one, where something is swapped in it")
+        old, bends = _rule(swap)
+        model = models[0] if models else None
+        return Changed(model), _swap_arms(old, bends, {**settings, **(model.identity if model else {})})
+    if models:
+        named = {model.name.rpartition(":")[2]: model for model in models}
+        named = named if len(named) == len(models) else {model.name: model for model in models}
+        if len(named) < 2:
+            raise ArgumentError.of(
+                "model", models[0].name, "two or more, or something to swap in it", "Say --swap ReLU=gelu"
+            )
+        return Chosen(named), _model_arms(named, settings)
+    if arms is None:
+        raise ArgumentError.of("arms", "none", "bends to compare", "Name them: --arms relu,gelu,golu")
+    return default_network, _bend_arms(arms, settings)
+
+
+def _rule(swap: str | Mapping[str, Bends]) -> tuple[str, Bends]:
+    if isinstance(swap, str):
+        old, equals, new = (part.strip() for part in swap.partition("="))
+        bends = [name.strip() for name in new.split(",") if name.strip()]
+        if not (old and equals and bends):
+            raise ArgumentError.of("swap", swap, "what goes = what comes, such as ReLU=gelu,golu")
+        return old, bends
+    if len(swap) != 1:
+        raise ArgumentError.of("swap", ", ".join(swap), "one class to replace")
+    return next(iter(swap.items()))
+
+
+def _bend_arms(bends: Bends, settings: Settings) -> dict[str, Arm]:
     """An arm for each bend of a default network."""
     return {name: Arm(_bend, {"bend": bend, **settings}) for name, bend in _known(bends).items()}
 
 
-def swap_arms(old: str, bends: Bends, settings: Settings) -> dict[str, Arm]:
+def _swap_arms(old: str, bends: Bends, settings: Settings) -> dict[str, Arm]:
     """The network as given, called by the class `old`, and an arm for each bend in the place of that class."""
     first = old.rpartition(".")[2]
     if _is_torch(old):
@@ -75,7 +114,7 @@ def swap_arms(old: str, bends: Bends, settings: Settings) -> dict[str, Arm]:
     return arms
 
 
-def model_arms(models: Mapping[str, UserModel], settings: Settings) -> dict[str, Arm]:
+def _model_arms(models: Mapping[str, UserModel], settings: Settings) -> dict[str, Arm]:
     """An arm for each network of the user's."""
     return {name: Arm(_model, {**settings, **m.identity, "model": name}) for name, m in models.items()}
 

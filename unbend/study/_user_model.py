@@ -156,7 +156,8 @@ class UserModel:
         strange = [name for name in needed if name not in known]
         if strange:
             raise ModelError(f"{self.name}: got the arguments {', '.join(strange)} without a default; expected {FORMS}")
-        return {name: value for name, value in known.items() if name in takes}
+        takes_all = any(parameter.kind is parameter.VAR_KEYWORD for parameter in takes.values())
+        return {name: value for name, value in known.items() if takes_all or name in takes}
 
 
 def _outside(frames: TracebackType | None) -> TracebackType | None:
