@@ -123,6 +123,15 @@ def test_a_shared_module_gets_one_fit_and_copies_and_trains() -> None:
     torch.testing.assert_close(torch.compile(model, backend="aot_eager", fullgraph=True)(x), model(x))
 
 
+def test_a_new_module_may_work_in_place() -> None:
+    torch.manual_seed(0)
+    model, x = SmallCNN(), torch.randn(6, 1, 12, 12)
+    plain, inplace = (
+        swap(model, {nn.ReLU: nn.SiLU(inplace=way)}, calibrate=x, dry_run=True)[1] for way in (False, True)
+    )
+    assert [row.error for row in plain.rows] == [row.error for row in inplace.rows]
+
+
 def test_sites_that_are_not_one_tensor_to_one_tensor_are_left_as_they_are() -> None:
     class Halves(nn.Module):
         def forward(self, x: Tensor) -> Tensor:

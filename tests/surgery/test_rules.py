@@ -193,6 +193,22 @@ def test_what_cannot_be_traced_asks_for_an_example() -> None:
     assert swap(nn.Sequential(Branches()), {nn.ELU: nn.SiLU})[1].rows == (), "what is not needed is not traced"
 
 
+def test_functions_that_are_looked_up_by_name() -> None:
+    class Named(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.kind, self.table = "relu", [F.silu]
+
+        def forward(self, x: Tensor) -> Tensor:
+            return getattr(F, self.kind)(x) + self.table[0](x)
+
+    model, account = swap(Named(), {nn.ReLU: nn.Tanh})
+    assert [row.how for row in account.rows] == ["intercepted"]
+    x = torch.ones(2)
+    assert torch.equal(model(x), torch.tanh(x) + F.silu(x))
+    assert len(swap(model, {nn.SiLU: nn.Tanh})[1].swapped) == 1
+
+
 def test_examples_are_arguments_or_keywords() -> None:
     class Sum(nn.Module):
         def forward(self, a: Tensor, *, b: Tensor) -> Tensor:

@@ -200,6 +200,14 @@ def test_swaps_are_undone_in_reverse(mixed: tuple[nn.Module, Tensor]) -> None:
     assert torch.equal(model(x), first)
 
 
+def test_nothing_is_left_for_the_same_rules(mixed: tuple[nn.Module, Tensor]) -> None:
+    model, x = mixed
+    model, _ = swap(model, RULES | {nn.Softplus: nn.Tanh})
+    after = model(x)
+    assert swap(model, {nn.ReLU: nn.SiLU, nn.GELU: nn.SiLU, "leaky_relu": nn.SiLU}, example=x)[1].rows == ()
+    assert torch.equal(model(x), after)
+
+
 def test_undo_refuses_another_model() -> None:
     account = swap(nn.Sequential(nn.ReLU()), {nn.ReLU: nn.SiLU})[1]
     other = nn.Sequential(nn.Tanh())
