@@ -17,6 +17,7 @@ from unbend.data import Dataset, Table
 from unbend.study import Operations, Run, Seconds, Steps, Store, compare, comparison
 from unbend.study._budget import forecast, parse_budget, patience
 from unbend.study._compare import plan_text
+from unbend.study._user_model import UserModel
 
 NET = """
 import os, time
@@ -44,6 +45,11 @@ def fixed():
 
 def whatever(**more):
     return good(more["inputs"], more["outputs"])
+
+def scheduled(inputs, outputs, width=4):
+    net = wide(inputs, outputs, width)
+    net.rates = [rate.item() for rate in torch.linspace(0, 0.1, 3)]
+    return net
 
 def raises(inputs, outputs):
     raise RuntimeError("no such layer")
@@ -182,6 +188,24 @@ def test_a_network_of_the_users_and_what_is_swapped_in_it(name: str, folder: Pat
     assert done.study.name == f"compare-churn-networks_of_mine-{name}"
 
 
+def test_what_a_network_is_told_of_the_data(folder: Path) -> None:
+    told = list[tuple[Any, Any]]()
+
+    def build(inputs: Any, outputs: int) -> nn.Module:
+        told.append((inputs, outputs))
+        if isinstance(inputs, tuple):
+            return nn.Sequential(nn.Flatten(), nn.Linear(inputs[0] * inputs[1] * inputs[2], outputs))
+        return nn.Embedding(inputs, outputs) if outputs == 5 else nn.Linear(inputs, outputs)
+
+    model = UserModel.find(build)
+    images, rows, tokens = torch.zeros(3, 1, 4, 6), torch.zeros(3, 7), torch.zeros(3, 8, dtype=torch.int64)
+    labels = torch.tensor([0, 1, 1])
+    model(Dataset("images", "classification", (images, labels), (images, labels), classes=2), 4)
+    model(Dataset("rows", "regression", (rows, rows[:, :3]), (rows, rows[:, :3])), 4)
+    model(Dataset("text", "next-token", (tokens, tokens), (tokens, tokens), classes=5), 4)
+    assert told == [((1, 4, 6), 2), (7, 3), (5, 5)]
+
+
 def test_swap_puts_the_same_weights_under_another_bend(folder: Path) -> None:
     study = comparison(on="churn.csv", target="left", model=mine("Functional"), swap={"torch.nn.ReLU": ["golu"]})
     data = study.sources["churn"].load()
@@ -225,6 +249,8 @@ def test_equal_cost(folder: Path) -> None:
     done = quick(model=mine("wide"), swap="ReLU=prelu", match="params", width=40, seeds=1)
     assert done.broken == []
     assert all(abs(record.metrics["ratio"] - 1) < 0.05 for record in done.records)
+    for match in ("params", "operations"):
+        assert quick(model=mine("scheduled"), swap="ReLU=golu", match=match, width=30, seeds=1).broken == []
     done = quick(model=[mine("good"), mine("wide")], match="params", width=400, seeds=1)
     assert [record.metrics["parameters"] for record in done.records] == [32, 32]
 

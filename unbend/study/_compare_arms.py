@@ -6,6 +6,7 @@ from functools import partial
 from importlib import import_module
 from typing import Any
 
+import torch
 from torch import nn
 
 from unbend._errors import ArgumentError, UnknownNameError
@@ -41,8 +42,7 @@ class Chosen:
     models: Mapping[str, UserModel]
 
     def __call__(self, make: Callable[..., str], data: Dataset, width: int) -> nn.Module:
-        model = self.models[make()]
-        return model.checked(model(data, width), data)
+        return self.models[make()](data, width)
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,9 @@ class Changed:
     def __call__(self, make: Callable[..., Change], data: Dataset, width: int) -> nn.Module:
         if self.model is None:
             return make()(default_network(nn.ReLU, data, width), data)
-        return make()(self.model.checked(self.model(data, width), data), data)
+        network = self.model(data, width)
+        with torch.device("cpu"):
+            return make()(network, data)
 
 
 def arms_of(

@@ -85,29 +85,26 @@ class UserModel:
         return {"model": self.name, "digest": self.digest[:16]}
 
     def __call__(self, data: Dataset, width: int) -> nn.Module:
-        """Import and build.
+        """Import, build, and try on two examples.
 
         Raises:
-            ModelError: it raises, takes other arguments, or gives something other than a module.
+            ModelError: something raises, the function takes other arguments or returns something other than a module,
+                or the network gives another shape than the data ask for.
         """
         with self.blamed("importing it"):
             build = self.build or self._imported()
         given = self._arguments(build, data, width)
-        with self.blamed("building it"):
-            network = build(**given)
-        if not isinstance(network, nn.Module):
-            raise ModelError(f"{self.name}: got {type(network).__name__}; expected it to return a torch.nn.Module")
-        return network
+        # Widths are matched on torch's meta device, where a user's network need not work.
+        with torch.device("cpu"):
+            with self.blamed("building it"):
+                network = build(**given)
+            if not isinstance(network, nn.Module):
+                raise ModelError(f"{self.name}: got {type(network).__name__}; expected it to return a torch.nn.Module")
+            self._try(network, data)
+        return network.train()
 
-    def checked(self, network: nn.Module, data: Dataset) -> nn.Module:
-        """The network, after a try on two examples.
-
-        Raises:
-            ModelError: it raises, or gives another shape than the data ask for.
-        """
+    def _try(self, network: nn.Module, data: Dataset) -> None:
         x, y = data.train[0][:2], data.train[1][:2]
-        if any(parameter.is_meta for parameter in network.parameters()):
-            return network
         with self.blamed(f"calling the network on an input of shape {tuple(x.shape)}"), torch.no_grad():
             out = network.eval()(x)
         wanted = tuple(y.shape) if data.task == "regression" else (*y.shape, data.outputs)
@@ -117,7 +114,6 @@ class UserModel:
                 f"{self.name}: got an output of shape {got} for an input of shape {tuple(x.shape)}; expected {wanted}, "
                 f"{data.outputs} for each {'character' if data.task == 'next-token' else 'example'}"
             )
-        return network.train()
 
     @contextmanager
     def blamed(self, what: str) -> Generator[None]:
