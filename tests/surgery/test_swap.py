@@ -227,6 +227,25 @@ def test_what_was_trained_stays_trained() -> None:
     assert not torch.equal(model[0].weight, weight)
 
 
+def test_a_step_that_fails_takes_the_others_back() -> None:
+    class Locked(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.act = nn.ReLU()
+            self.locked = True
+
+        def __setattr__(self, name: str, value: object) -> None:
+            if name == "act" and "locked" in vars(self):
+                raise AttributeError("locked")
+            super().__setattr__(name, value)
+
+    model = nn.Sequential(nn.ReLU(), SmallCNN(), Locked())
+    was = copy.deepcopy(model)
+    with pytest.raises(AttributeError, match="locked"):
+        swap(model, {nn.ReLU: nn.SiLU})
+    assert same(model, was)
+
+
 def test_a_rule_that_fails_leaves_the_model_alone() -> None:
     model = ResNet()
     was = copy.deepcopy(model)
