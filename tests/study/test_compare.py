@@ -115,7 +115,7 @@ def mine(name: str) -> str:
 
 
 def test_the_study_that_is_built(folder: Path) -> None:
-    study = comparison(["relu", "gelu", "golu"], on="churn.csv", target="left", budget="20s", seeds=5, margin=0.02)
+    study = comparison(on="churn.csv", target="left", budget="20s", seeds=5, margin=0.02)
     assert (study.name, study.reference, list(study.arms)) == ("compare-churn", "relu", ["relu", "gelu", "golu"])
     assert [(c.a, c.relation, c.b, c.margin, c.metric) for c in study.claims] == [
         ("gelu", ">", "relu", 0.02, "accuracy"),
@@ -317,7 +317,7 @@ def test_a_swap_that_finds_nothing(folder: Path) -> None:
 
 
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
-    "no arms": ({}, r"arms: got none; expected bends to compare"),
+    "no arms": ({"arms": []}, r"arms: got none; expected at least two"),
     "one arm": ({"arms": ["relu"]}, r"arms: got only relu; expected at least two"),
     "an arm twice": ({"arms": ["relu", "relu"]}, r"relu is there twice"),
     "unknown bend": ({"arms": ["relu", "golo"]}, r"unknown bend 'golo'; did you mean golu"),

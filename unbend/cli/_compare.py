@@ -35,7 +35,7 @@ def register(app: typer.Typer) -> None:
 _BUILD = "called as build(inputs=, outputs=), with width= if it takes it, or build(). Repeat it to compare several."
 
 Data = Annotated[str, typer.Option(help="CSV, TSV, Parquet, NPZ or text file, folder of images, or a data set's name.")]
-Arms = Annotated[str | None, typer.Option(help="Bends for a default network, first the one to beat: relu,gelu,golu")]
+Arms = Annotated[str | None, typer.Option(help="Bends for a default network, first the one to beat (relu,gelu,golu).")]
 Model = Annotated[list[str] | None, typer.Option(help=f"Your network, pkg.mod:build: {_BUILD}")]
 Swap = Annotated[str | None, typer.Option(help="What goes and what comes in the network: ReLU=gelu,golu")]
 Target = Annotated[str | None, typer.Option(help="Column to predict.")]

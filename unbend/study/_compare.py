@@ -77,7 +77,8 @@ def compare(
     """Put bends, or whole networks, side by side on your own data: an equal budget, paired seeds, and a verdict.
 
     Args:
-        arms: bends for a small default network; the others are held against the first.
+        arms: bends for a small default network, relu, gelu and golu if none are named; the others are held against
+            the first.
         on: a CSV, TSV, Parquet, NPZ or text file, a folder of images, or the name of a data set.
         runs: folder of the stores; `$UNBEND_RUNS`, else `unbend-runs`. The same call goes on where it ended.
         jobs: how many cells at once; by default one for each processor.
@@ -117,9 +118,9 @@ def comparison(arms: Bends | None = None, *, on: str | Path | Source | Dataset, 
     models = [UserModel.find(each) for each in listed]
     settings = {name: value for name, value in fitted.items() if value is not None}
     network, made = arms_of(arms, models, options.get("swap"), settings)
-    first, *others = made
+    first, *others = made or [""]
     if not others:
-        raise ArgumentError.of("arms", f"only {first}", "at least two to compare")
+        raise ArgumentError.of("arms", f"only {first}" if first else "none", "at least two to compare")
     budget = options.get("budget", "60s")
     budget = parse_budget(budget) if isinstance(budget, str) else budget
     seeds = at_least(1, seeds=options.get("seeds", 8))

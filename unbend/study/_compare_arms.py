@@ -23,6 +23,8 @@ Change = Callable[[nn.Module, Dataset], nn.Module]
 Bends = Sequence[str] | Mapping[str, Make]
 Settings = Mapping[str, Any]
 
+DEFAULT_ARMS = ("relu", "gelu", "golu")
+
 
 def default_network(make: Callable[..., nn.Module], data: Dataset, width: int) -> nn.Module:
     """The small network that suits the data: a decoder for text, a CNN for images, an MLP for the rest."""
@@ -81,9 +83,7 @@ def arms_of(
                 "model", models[0].name, "two or more, or something to swap in it", "Say --swap ReLU=gelu"
             )
         return Chosen(named), _model_arms(named, settings)
-    if arms is None:
-        raise ArgumentError.of("arms", "none", "bends to compare", "Name them: --arms relu,gelu,golu")
-    return default_network, _bend_arms(arms, settings)
+    return default_network, _bend_arms(DEFAULT_ARMS if arms is None else arms, settings)
 
 
 def _rule(swap: str | Mapping[str, Bends]) -> tuple[str, Bends]:
