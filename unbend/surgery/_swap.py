@@ -1,6 +1,7 @@
 """Swap modules and calls of a trained network for others, with an account."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from fnmatch import fnmatchcase
 from typing import Any, TypeVar
 
@@ -15,6 +16,7 @@ from unbend.surgery._find_base import Finder
 from unbend.surgery._plan_base import Choice, choices, decide, missed, size, size_after, steps
 from unbend.surgery._rules_base import Key, Rules, Value, rule_name
 from unbend.surgery._step_base import Step, inner
+from unbend.surgery._watch_base import same_random
 
 M = TypeVar("M", bound=nn.Module)
 Where = Callable[[Site], bool] | str | int | Iterable[str | int]
@@ -82,7 +84,7 @@ def _swap(
     chosen = choices(finder)
     _leave_out(chosen, where)
     # What is built at random in a dry run must not move the random numbers that come after it.
-    with torch.random.fork_rng(enabled=dry_run):
+    with same_random() if dry_run else nullcontext():
         decide(chosen, finder)
     calibration = Calibration(finder, chosen, batches, how) if batches else None
     sizes = size(network.parameters()), size_after(network, chosen)

@@ -42,7 +42,7 @@ def quietly(model: nn.Module) -> Generator[None]:
     buffers = [(m, name, b, b.clone()) for m in model.modules() for name, b in m.named_buffers(recurse=False)]
     model.eval()
     try:
-        with torch.no_grad(), torch.random.fork_rng(), _uncompiled(model):
+        with torch.no_grad(), same_random(), _uncompiled(model):
             yield
     finally:
         for module, kept in attributes.items():
@@ -54,6 +54,11 @@ def quietly(model: nn.Module) -> Generator[None]:
                 setattr(module, name, buffer)
                 if not (buffer.is_meta or torch.equal(buffer, value)):
                     buffer.copy_(value)
+
+
+def same_random() -> AbstractContextManager[Any]:
+    """Leave the random numbers as if nothing had been drawn within this context."""
+    return torch.random.fork_rng(devices=range(torch.cuda.device_count()))
 
 
 def _uncompiled(model: nn.Module) -> AbstractContextManager[Any]:
@@ -88,7 +93,7 @@ Seen = Callable[[Subject, Sequence[Any], Mapping[str, Any], fx.Proxy], None]
 class Traced(fx.Tracer):
     """Traces the methods of one module, its children left whole; `seen` hears of each call of a function or a child."""
 
-    def __init__(self, seen: Callable[[Subject, Sequence[Any], Mapping[str, Any], fx.Proxy], None]) -> None:
+    def __init__(self, seen: Seen) -> None:
         super().__init__()
         self.seen = seen
 
