@@ -71,13 +71,12 @@ def _head(contents: Contents) -> str:
     if contents.paper is not None:
         title, arxiv = contents.paper
         link = f', <a href="https://arxiv.org/abs/{escape(arxiv)}">arXiv:{escape(arxiv)}</a>' if arxiv else ""
-        paper = f"<p>Paper: <cite>{escape(title)}</cite>{link}</p>"
+        paper = f'<p>Paper: <cite>{escape(title)}</cite>{link}</p><p class="scale">{SCALE}</p>'
     notes = f"<p>{escape(study.notes)}</p>" if study.notes else ""
     return f"""<header>
 <p class="kicker">{escape(contents.about)}</p>
 <h1>{escape(study.question)}</h1>
-{paper}<p class="scale">{SCALE}</p>
-{notes}<p>{escape(contents.progress)}; {escape(contents.tally)}.</p>
+{paper}{notes}<p>{escape(contents.progress)}; {escape(contents.tally)}.</p>
 </header>"""
 
 

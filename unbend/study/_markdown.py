@@ -22,7 +22,7 @@ from unbend.study._tables import (
 def markdown(contents: Contents) -> str:
     """The whole report. Timings stand last, between two comments, for they alone differ from run to run."""
     study = contents.study
-    parts = [f"# {_text(study.question)}", f"{_paragraph(contents.about)}.", *_paper(contents), f"**{SCALE}**"]
+    parts = [f"# {_text(study.question)}", f"{_paragraph(contents.about)}.", *_paper(contents)]
     parts += [_paragraph(study.notes)] if study.notes else []
     parts += [f"{contents.progress}; {contents.tally}.", "## Verdicts", *_claims(contents.claims)]
     parts += ["## Arms", ARMS_LISTED, _table(contents.arms)]
@@ -44,7 +44,8 @@ def _paper(contents: Contents) -> list[str]:
     if contents.paper is None:
         return []
     title, arxiv = contents.paper
-    return [f"Paper: {_text(title)}" + (f", [arXiv:{arxiv}](https://arxiv.org/abs/{arxiv})" if arxiv else "")]
+    link = f", [arXiv:{arxiv}](https://arxiv.org/abs/{arxiv})" if arxiv else ""
+    return [f"Paper: {_text(title)}{link}", f"**{SCALE}**"]
 
 
 def _claims(claims: Sequence[Judged]) -> list[str]:
