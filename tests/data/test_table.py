@@ -1,6 +1,7 @@
 """Tables: what is read, what the split keeps, and what bad files are told."""
 
 import csv
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unbend._errors import ArgumentError, UnbendError, UnknownNameError
+from unbend._errors import ArgumentError, MissingExtraError, UnbendError, UnknownNameError
 from unbend.data import Table, source
 from unbend.data._columns import read_csv
 from unbend.data._goal import goal
@@ -209,6 +210,14 @@ def test_bad_parquet(tmp_path: Path) -> None:
     with pytest.raises(ArgumentError, match=r"column 'x': got the type list.*--drop x"):
         Table(path, "y").load()
     assert Table(path, "y", drop=("x",)).load().shape == (1,)
+
+
+def test_csv_needs_no_extra_and_parquet_names_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("pandas", "pyarrow", "pyarrow.parquet"):
+        monkeypatch.setitem(sys.modules, name, None)
+    assert Table(write(tmp_path, rows("x,y", *GOOD)), "y").load().shape == (1,)
+    with pytest.raises(MissingExtraError, match=r"pip install 'unbend\[data\]'"):
+        Table(write(tmp_path, "", "t.parquet"), "y").load()
 
 
 def test_source_picks_the_reader_and_refuses_what_does_not_suit(tmp_path: Path) -> None:
