@@ -27,9 +27,10 @@ def reference(layer: LambdaLayer, x: Tensor, context: Tensor) -> Tensor:
     """The layer by its formula: its own projections, then `lambda_fn` on the embeddings written out."""
     p = layer.project
     flat = [t if t.ndim == 3 else t.flatten(2).transpose(1, 2) for t in (x, context)]
-    k = p.to_k(flat[1]).unflatten(2, (p.intra_depth, p.key_dim)).transpose(2, 3)
-    v = p.norm_v(p.to_v(flat[1])).unflatten(2, (p.intra_depth, p.value_dim)).transpose(2, 3)
-    q = p.norm_q(p.to_q(flat[0])).unflatten(2, (p.heads, p.key_dim)).transpose(1, 2)
+    to_q, to_k, to_v = p.weights()
+    k = (flat[1] @ to_k.T).unflatten(2, (p.intra_depth, p.key_dim)).transpose(2, 3)
+    v = p.norm_v(flat[1] @ to_v.T).unflatten(2, (p.intra_depth, p.value_dim)).transpose(2, 3)
+    q = p.norm_q(flat[0] @ to_q.T).unflatten(2, (p.heads, p.key_dim)).transpose(1, 2)
     e = None if layer.position is None else layer.position.matrix()
     y = lambda_fn(q, k, v, e, key_norm=p.key_norm, content=layer.content).transpose(1, 2).flatten(2)
     return y if x.ndim == 3 else y.transpose(1, 2).unflatten(2, x.shape[2:])
@@ -163,9 +164,10 @@ def test_without_positions_permuted_pixels_give_permuted_outputs() -> None:
 
 def test_equal_keys_give_the_mean_value() -> None:
     layer = LambdaLayer(6, (3, 5), heads=2, key_dim=4, dtype=DOUBLE)
-    torch.nn.init.zeros_(layer.project.to_k.weight)
+    with torch.no_grad():
+        layer.project.weights()[1].zero_()
     x = torch.randn(2, 6, 3, 5, dtype=DOUBLE)
-    v = layer.project.norm_v(layer.project.to_v(x.flatten(2).transpose(1, 2)))
+    v = layer.project.norm_v(x.flatten(2).transpose(1, 2) @ layer.project.weights()[2].T)
     content, _ = layer.lambdas(x)
     torch.testing.assert_close(content, v.mean(1)[:, None].expand(-1, 4, -1))
 
@@ -198,15 +200,14 @@ def test_parameters_are_those_of_the_formula(h, k, v, u, height, width) -> None:
 def test_start_of_the_weights() -> None:
     torch.manual_seed(0)
     layer = LambdaLayer(256, (16, 16), heads=4, key_dim=16)
-    p = layer.project
-    stds = [w.std().item() for w in (p.to_q.weight, p.to_k.weight, p.to_v.weight, layer.position.table)]
+    stds = [w.std().item() for w in (*layer.project.weights(), layer.position.table)]
     assert stds == pytest.approx([(16 * 256) ** -0.5, 256**-0.5, 256**-0.5, 1.0], rel=0.03)
 
 
 def test_a_shared_table_is_one_parameter() -> None:
     table = RelPosEmbedding((3, 5), key_dim=4)
     model = torch.nn.Sequential(*(LambdaLayer(6, (3, 5), heads=2, key_dim=4, position=table) for _ in range(2)))
-    assert len(list(model.parameters())) == 2 * 7 + 1
+    assert len(list(model.parameters())) == 2 * 5 + 1
     model(torch.randn(2, 6, 3, 5)).sum().backward()
     assert table.table.grad is not None
     copied = torch.nn.Sequential(*(LambdaLayer(6, (3, 5), heads=2, key_dim=4, position=table) for _ in range(2)))
@@ -234,7 +235,8 @@ def test_an_example_of_padding_alone_reads_nothing() -> None:
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16], ids=str)
 def test_large_keys_do_not_overflow_in_half_precision(dtype) -> None:
     layer = LambdaLayer(6, (3, 5), heads=2, key_dim=4, norm="none", dtype=dtype)
-    layer.project.to_k.weight.data *= 1e3
+    with torch.no_grad():
+        layer.project.weights()[1].mul_(1e3)
     y = layer(torch.randn(2, 6, 3, 5, dtype=dtype))
     assert y.dtype == dtype
     assert bool(y.isfinite().all())
@@ -247,8 +249,8 @@ def test_equals_the_port_of_lambda_networks(u) -> None:
     layer = LambdaLayer(12, (6, 6), heads=3, key_dim=5, intra_depth=u, dtype=DOUBLE)
     p = layer.project
     with torch.no_grad():
-        for ours, theirs in zip((p.to_q, p.to_k, p.to_v), (peer.to_q, peer.to_k, peer.to_v)):
-            ours.weight.copy_(theirs.weight[:, :, 0, 0])
+        for ours, theirs in zip(p.weights(), (peer.to_q, peer.to_k, peer.to_v)):
+            ours.copy_(theirs.weight[:, :, 0, 0])
         layer.position.table.copy_(peer.rel_pos_emb)
     x = torch.randn(2, 12, 6, 6, dtype=DOUBLE)
     torch.testing.assert_close(layer(x), peer(x))

@@ -41,8 +41,9 @@ def embeddings(layer: CausalLambda, t: int) -> Tensor:
 def test_layer_is_its_reference(t, u) -> None:
     layer, x = made(intra_depth=u), 3 * torch.randn(2, t, 6, dtype=DOUBLE)
     p = layer.project
-    k = p.to_k(x).unflatten(2, (u, 4)).transpose(2, 3)
-    v = p.norm_v(p.to_v(x)).unflatten(2, (u, 3)).transpose(2, 3)
+    _, to_k, to_v = p.weights()
+    k = (x @ to_k.T).unflatten(2, (u, 4)).transpose(2, 3)
+    v = p.norm_v(x @ to_v.T).unflatten(2, (u, 3)).transpose(2, 3)
     y = causal_lambda_fn(layer.queries(x), k, v, embeddings(layer, t))
     torch.testing.assert_close(layer(x), y.transpose(1, 2).flatten(2))
 
@@ -51,7 +52,8 @@ def test_layer_is_its_reference(t, u) -> None:
 def test_without_a_softmax_it_is_the_masked_reference(normalize) -> None:
     layer, x = made(normalize=normalize), torch.randn(2, 37, 6, dtype=DOUBLE)
     p = layer.project
-    k, v = p.to_k(x)[..., None], p.norm_v(p.to_v(x))[..., None]
+    _, to_k, to_v = p.weights()
+    k, v = (x @ to_k.T)[..., None], p.norm_v(x @ to_v.T)[..., None]
     seen = torch.ones(37, 37, dtype=torch.bool).tril()
     y = lambda_fn(layer.queries(x), k, v, embeddings(layer, 37), mask=seen, key_norm=normalize)
     torch.testing.assert_close(layer(x), y.transpose(1, 2).flatten(2))

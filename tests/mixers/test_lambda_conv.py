@@ -115,8 +115,8 @@ def test_equals_the_port_of_lambda_networks(u) -> None:
     layer = LambdaConv(12, 7, heads=3, key_dim=5, intra_depth=u, pos_bias=True, dtype=DOUBLE)
     p = layer.project
     with torch.no_grad():
-        for ours, theirs in zip((p.to_q, p.to_k, p.to_v), (peer.to_q, peer.to_k, peer.to_v)):
-            ours.weight.copy_(theirs.weight[:, :, 0, 0])
+        for ours, theirs in zip(p.weights(), (peer.to_q, peer.to_k, peer.to_v)):
+            ours.copy_(theirs.weight[:, :, 0, 0])
         layer.table.copy_(peer.pos_conv.weight[:, :, 0].permute(2, 3, 0, 1))
         layer.bias.copy_(peer.pos_conv.bias)
     x = torch.randn(2, 12, 5, 11, dtype=DOUBLE)

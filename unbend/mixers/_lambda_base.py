@@ -66,28 +66,40 @@ class LambdaProjection(nn.Module):
         if self.dim_out % heads:
             raise ArgumentError.of("dim_out", self.dim_out, f"a multiple of heads={heads}")
         self.value_dim = self.dim_out // heads
-        widths = (heads * key_dim, key_dim * intra_depth, self.value_dim * intra_depth)
-        self.to_q, self.to_k, self.to_v = (nn.Linear(dim, w, bias=False, device=device, dtype=dtype) for w in widths)
-        self.norm_q = _norm(norm, widths[0], device, dtype)
-        self.norm_v = _norm(norm, widths[2], device, dtype)
+        self.widths = (heads * key_dim, key_dim * intra_depth, self.value_dim * intra_depth)
+        self.weight = nn.Parameter(torch.empty(sum(self.widths), dim, device=device, dtype=dtype))
+        self.norm_q = _norm(norm, self.widths[0], device, dtype)
+        self.norm_v = _norm(norm, self.widths[2], device, dtype)
         self.reset_parameters()
+
+    def weights(self) -> tuple[Tensor, ...]:
+        """Wq, Wk and Wv, transposed: the rows of `weight`."""
+        return self.weight.split(self.widths)
 
     def reset_parameters(self) -> None:
         # The query's scale holds the 1 / sqrt(k) of attention: there is no temperature elsewhere.
-        nn.init.normal_(self.to_q.weight, std=(self.key_dim * self.dim) ** -0.5)
-        nn.init.normal_(self.to_k.weight, std=self.dim**-0.5)
-        nn.init.normal_(self.to_v.weight, std=self.dim**-0.5)
+        with torch.no_grad():
+            for weight, fan in zip(self.weights(), (self.key_dim * self.dim, self.dim, self.dim)):
+                weight.normal_(std=fan**-0.5)
 
     def forward(self, x: Tensor, context: Tensor, padding: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
-        k = accumulate(self.to_k(context)).unflatten(2, (self.intra_depth, self.key_dim))
-        v = accumulate(self.norm_v(self.to_v(context))).unflatten(2, (self.intra_depth, self.value_dim))
+        if x is context:
+            q, k, v = _times(x, self.weight).split(self.widths, -1)
+        else:
+            q = _times(x, self.weight[: self.widths[0]])
+            k, v = _times(context, self.weight[self.widths[0] :]).split(self.widths[1:], -1)
+        k = accumulate(k).unflatten(2, (self.intra_depth, self.key_dim))
+        v = accumulate(self.norm_v(v)).unflatten(2, (self.intra_depth, self.value_dim))
         if padding is not None:
             v = v.masked_fill(~padding[:, :, None, None], 0.0)
-        return self.queries(x), normalise_keys(k, self.key_norm, padding), v
+        return self._heads(q), normalise_keys(k, self.key_norm, padding), v
 
     def queries(self, x: Tensor) -> Tensor:
         """Queries `(b, n, h, k)` of `x: (b, n, dim)`."""
-        q = accumulate(self.norm_q(self.to_q(x))).unflatten(2, (self.heads, self.key_dim))
+        return self._heads(_times(x, self.weight[: self.widths[0]]))
+
+    def _heads(self, q: Tensor) -> Tensor:
+        q = accumulate(self.norm_q(q)).unflatten(2, (self.heads, self.key_dim))
         return q.softmax(-1) if self.key_norm == "softmax_both" else q
 
     def arguments(self, place: Size, **rest: object) -> str:
@@ -97,11 +109,18 @@ class LambdaProjection(nn.Module):
         return f"{self.dim}, {place}, {self.dim_out}, " + ", ".join(f"{n}={value!r}" for n, value in keywords.items())
 
 
+def _times(x: Tensor, weight: Tensor) -> Tensor:
+    """`x weight^T` of tokens `(b, n, c)`, read in place where they are the transpose of an image's pixels."""
+    return torch.bmm(x, weight.t().expand(x.shape[0], -1, -1))
+
+
 class _TokenBatchNorm(nn.BatchNorm1d):
     """Batch normalisation of the last axis of `(b, n, c)`."""
 
     def forward(self, input: Tensor) -> Tensor:
-        return super().forward(input.flatten(0, -2)).view_as(input)
+        # On columns of a wider matrix the backward of batch norm is several times slower.
+        rows = input.flatten(0, -2).contiguous()
+        return super().forward(rows).view(input.shape)
 
 
 def _norm(norm: Norm, width: int, device: Device, dtype: torch.dtype | None) -> nn.Module:
@@ -201,11 +220,14 @@ class LambdaMixer(Mixer):
     def forward(self, x: Tensor, padding: Tensor | None = None, *, context: Tensor | None = None) -> Tensor:
         """Mix `x`, reading `context`, or `x` itself; `padding` tells the real tokens of what is read."""
         q, k, v, places = self._read(x, padding, context)
+        b, n = q.shape[:2]
         fixed = self._fixed_lambda(k, v)
-        y = q.new_zeros(()) if fixed is None else (q.flatten(1, 2) @ fixed).unflatten(1, q.shape[1:3])
+        y = q.new_zeros(()) if fixed is None else (q.flatten(1, 2) @ fixed).view(b * n, q.shape[2], fixed.shape[-1])
         if places is not None:
-            y = y + position_outputs(q, self.offsets().to(v.dtype), v, places, self.path_on(places))
-        y = y.flatten(2).to(x.dtype)
+            table, path = self.offsets().to(v.dtype), self.path_on(places)
+            # Added as rows, so that the gradient is laid out once and not by each part.
+            y = y + position_outputs(q, table, v, places, path).flatten(0, 1)
+        y = y.view(b, n, self.project.dim_out).to(x.dtype)
         return y if self.axes == 1 else y.transpose(1, 2).unflatten(2, x.shape[2:]).contiguous()
 
     def lambdas(
@@ -259,7 +281,7 @@ class LambdaMixer(Mixer):
         if x.ndim != self.axes + 2 or x.shape[-1 if self.axes == 1 else 1] != dim:
             expected = f"(b, t, {dim})" if self.axes == 1 else f"(b, {dim}, H, W)"
             raise ArgumentError.of(name, f"shape {tuple(x.shape)}", expected)
-        return x if self.axes == 1 else x.flatten(2).transpose(1, 2).contiguous()
+        return x if self.axes == 1 else x.flatten(2).transpose(1, 2)
 
 
 def content_lambda(k: Tensor, v: Tensor) -> Tensor:

@@ -170,7 +170,7 @@ class CausalLambda(Mixer):
 
         It lies where the weights do, in float32 or wider, unless told otherwise.
         """
-        p, weight = self.project, self.project.to_v.weight
+        p, weight = self.project, self.project.weight
         dtype = torch.promote_types(dtype or weight.dtype, torch.float32)
         sums = torch.zeros(batch, p.intra_depth, p.key_dim, p.value_dim, dtype=dtype, device=device or weight.device)
         logs = sums.new_full(sums.shape[:-1], _ABSENT if self.normalize == "prefix" else 0.0)
@@ -179,7 +179,8 @@ class CausalLambda(Mixer):
     def step(self, x_t: Tensor, state: State) -> tuple[Tensor, State]:
         """The output at one token `(b, dim)`, and the state after it."""
         sums, logs, values = state
-        q, k, v = self.project(x_t[:, None], x_t[:, None], None)
+        x = x_t[:, None]
+        q, k, v = self.project(x, x, None)
         q, k, v = q[:, 0], k[:, 0], v[:, 0]
         values = torch.cat((values, v[:, None]), 1)
         if self.normalize == "prefix":

@@ -107,27 +107,30 @@ def _transformed(table: Tensor, v: Tensor, places: Places) -> Tensor:
     g = _grid(tuple(table.shape), places)
     t, v = _fit(table, places, g), _rows(v, g)
     b, depth, u, k = v.shape[0], v.shape[-1], t.shape[-1], t.shape[-2]
-    f = g.frequencies
-    cosine, sine = _waves(g, v)
-    wave = torch.stack((cosine, sine), 1)
-    inward = torch.stack((wave, torch.stack((sine, -cosine), 1)), 1)[..., g.up : g.up + g.context_height]
-    values = torch.einsum("fgci,biyuv->fgvbcyu", inward, v).reshape(f, 2 * depth * b, 2 * g.context_width * u)
-    t = torch.einsum("fcd,dxku->fcukx", wave[..., : g.up + g.down + 1], t).unfold(-1, g.context_width, 1)
-    t = t.permute(0, 1, 5, 2, 4, 3).reshape(f, 2 * g.context_width * u, g.width * k)
+    f, waves = g.frequencies, _waves(g, v)
+    inward = waves[..., g.up : g.up + g.context_height].reshape(4 * f, g.context_height)
+    values = (inward @ v.flatten(2)).view(b, f, 2, 2, g.context_width, u, depth)
+    values = values.permute(1, 2, 6, 0, 3, 4, 5).reshape(f, 2 * depth * b, 2 * g.context_width * u)
+    t = (waves[:, 0, :, : g.up + g.down + 1].flatten(0, 1) @ t.flatten(1)).view(f, 2, -1, k, u)
+    t = t.unfold(2, g.context_width, 1).permute(0, 1, 5, 4, 2, 3)
+    t = t.reshape(f, 2 * g.context_width * u, g.width * k)
     spectrum = torch.bmm(values, t).view(2 * f, depth * b, g.width * k).transpose(0, 1)
     # A real signal's frequencies come in conjugate pairs, but for the zeroth.
-    outward = torch.cat((wave[:1] / g.period, wave[1:] * (2 / g.period)))[..., g.up : g.up + g.height]
-    outward = outward.flatten(0, 1).t().expand(depth * b, -1, -1)
-    return torch.bmm(outward, spectrum).view(depth, b, g.height * g.width, k)
+    weights = torch.full((f, 1, 1), 2 / g.period, dtype=v.dtype, device=v.device)
+    weights[0] /= 2
+    outward = (waves[:, 0, :, g.up : g.up + g.height] * weights).flatten(0, 1).t()
+    return torch.bmm(outward.expand(depth * b, -1, -1), spectrum).view(depth, b, g.height * g.width, k)
 
 
-def _waves(g: _Grid, like: Tensor) -> tuple[Tensor, Tensor]:
-    """Cosine and minus sine of `2 pi f t / period`, each `(f, t)`, for every row offset t from `-up` on."""
-    stop = max(g.down + 1, g.context_height, g.height)
-    t = torch.arange(-g.up, stop, dtype=torch.float64, device=like.device)
-    f = torch.arange(g.frequencies, dtype=torch.float64, device=like.device)
-    angle = (f[:, None] * t).remainder_(g.period).mul_(2 * pi / g.period)
-    return angle.cos().to(like.dtype), -angle.sin().to(like.dtype)
+def _waves(g: _Grid, like: Tensor) -> Tensor:
+    """`exp(-2 pi i f t / period)` and the same turned by a quarter, as cosine and minus sine: `(f, 2, 2, t)`, t >= -up.
+
+    All four are cosines, each a quarter on from the one before.
+    """
+    t = torch.arange(-g.up, max(g.down + 1, g.context_height, g.height), dtype=torch.float64, device=like.device)
+    f = torch.linspace(0, pi * (1 - 1 / g.period), g.frequencies, dtype=torch.float64, device=like.device)
+    turns = torch.tensor([[[0.0], [pi / 2]], [[pi / 2], [pi]]], dtype=torch.float64, device=like.device)
+    return (f[:, None, None, None] * t + turns).cos().to(like.dtype)
 
 
 def _scores(q: Tensor, table: Tensor, v: Tensor, places: Places) -> Tensor:
