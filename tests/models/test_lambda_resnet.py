@@ -280,7 +280,8 @@ def test_stochastic_depth_grows_linearly_and_keeps_the_mean() -> None:
     outputs = block(x)
     gone = (outputs == x).flatten(1).all(1)
     assert abs(gone.double().mean() - 0.25) < 0.04
-    torch.testing.assert_close(outputs.mean(0), block.eval()(x)[0], rtol=0.02, atol=0)
+    # The branch alone, which may nearly cancel the shortcut; a mean over 4000 draws strays by 0.9 %.
+    torch.testing.assert_close((outputs - x).mean(0), (block.eval()(x) - x)[0], rtol=0.05, atol=0)
 
 
 def test_groups_and_weight_decay_name_parameters() -> None:
