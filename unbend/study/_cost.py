@@ -198,9 +198,9 @@ _MATRIX: dict[Any, Callable[..., int]] = {
 # as pointwise, one for each that goes in where it tags them as reductions, and are named as uncounted otherwise.
 _FREE = frozenset({
     "cat", "stack", "clone", "copy", "_to_copy", "constant_pad_nd", "index", "index_select", "gather", "embedding",
-    "eye", "_unsafe_view", "_reshape_alias", "arange", "zeros", "ones", "full", "empty", "zeros_like", "ones_like",
-    "full_like", "empty_like", "new_zeros", "new_ones", "new_empty", "new_full", "fill", "zero", "lift_fresh",
-    "roll", "flip", "im2col", "col2im", "tril", "triu", "repeat", "slice_scatter", "unsafe_split",
+    "eye", "_unsafe_view", "_reshape_alias", "arange", "linspace", "zeros", "ones", "full", "empty", "zeros_like",
+    "ones_like", "full_like", "empty_like", "new_zeros", "new_ones", "new_empty", "new_full", "fill", "zero",
+    "lift_fresh", "roll", "flip", "im2col", "col2im", "tril", "triu", "repeat", "slice_scatter", "unsafe_split",
     "split_with_sizes",
 })  # fmt: skip
 _SUMS = frozenset({"cumsum", "cumprod", "_adaptive_avg_pool2d"})
