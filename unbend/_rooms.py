@@ -1,6 +1,7 @@
 """The rooms: what they hold, what they export, and which way imports may point. Imports no torch."""
 
 import ast
+import csv
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -95,6 +96,17 @@ def definitions(path: Path) -> dict[str, tuple[str, str | None]]:
         arxiv = _ARXIV.search(references.group(1)) if references else None
         found[name] = (doc.strip().split("\n")[0], arxiv.group(1) if arxiv else None)
     return found
+
+
+@cache
+def closed_forms(room: str) -> dict[str, str]:
+    """`name -> formula` of the bends that a room keeps as data, in its `catalogue.tsv`."""
+    path = ROOT / room / "catalogue.tsv"
+    if not path.exists():
+        return {}
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
+        return {row["name"]: row["stable"] or row["formula"] for row in rows if row["kind"] == "bend"}
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,11 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from unbend._errors import UnknownNameError
-from unbend._rooms import METHOD_ROOMS, exports, room_summary
+from unbend._rooms import METHOD_ROOMS, closed_forms, exports, room_summary
 
 
 def register(app: typer.Typer) -> None:
@@ -23,7 +24,7 @@ def list_(
     """List the rooms, or the public names of one room."""
     if room is None:
         rows = [
-            {"room": name, "names": len(exports(name)), "summary": room_summary(name)}
+            {"room": name, "names": len(exports(name)) + len(closed_forms(name)), "summary": room_summary(name)}
             for name in METHOD_ROOMS
             if exports(name)
         ]
@@ -31,6 +32,7 @@ def list_(
         raise UnknownNameError.of("room", room, METHOD_ROOMS)
     else:
         rows = [{"name": e.name, "summary": e.summary, "arxiv": e.arxiv or ""} for e in exports(room).values()]
+        rows += [{"name": name, "summary": f"y = {form}", "arxiv": ""} for name, form in closed_forms(room).items()]
     if as_json:
         typer.echo(json.dumps(rows, indent=1))
         return
@@ -41,5 +43,5 @@ def list_(
     for column in rows[0]:
         table.add_column(column, justify="right" if column == "names" else "left", overflow="fold")
     for row in rows:
-        table.add_row(*(str(value) for value in row.values()))
+        table.add_row(*(escape(str(value)) for value in row.values()))
     Console().print(table)

@@ -5,7 +5,7 @@ from typing import Any
 
 from unbend._docs import sections, source
 from unbend._errors import UnknownNameError
-from unbend._rooms import METHOD_ROOMS, Export, exports
+from unbend._rooms import METHOD_ROOMS, Export, closed_forms, exports
 from unbend.study._papers import Paper, papers
 
 
@@ -38,11 +38,21 @@ def show(name: str) -> list[Card]:
     # An exact name comes first: GoLU is the class and golu the function; GOLU is either.
     exact = [e for e in everything if wanted in (e.name, f"{e.room}.{e.name}")]
     found = exact or [e for e in everything if e.name.lower() == wanted.lower()]
+    if not found and wanted in closed_forms("activations"):
+        return [_closed_form(wanted, catalogue)]
     if not found:
-        known = [e.name for e in everything] + [paper.name for paper in catalogue]
+        known = [e.name for e in everything] + [paper.name for paper in catalogue] + [*closed_forms("activations")]
         raise UnknownNameError.of("name", name, known, "`unbend list` shows the rooms.")
     by_arxiv = {paper.arxiv: paper for paper in catalogue if paper.arxiv}
     return [_card(e, by_arxiv.get(e.arxiv) if e.arxiv else None) for e in found]
+
+
+def _closed_form(name: str, catalogue: list[Paper]) -> Card:
+    from unbend.activations import ClosedForm
+
+    doc = ClosedForm(name).__doc__ or ""
+    (survey,) = [paper for paper in catalogue if paper.name == "four-hundred"]
+    return Card(f"unbend.bend({name!r})", "", sections(doc), survey)
 
 
 def _card(export: Export, paper: Paper | None) -> Card:
