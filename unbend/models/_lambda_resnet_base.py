@@ -131,7 +131,9 @@ def _shortcut(dim: int, out: int, stride: int, pooled: bool, place: dict[str, An
     if stride == 1 or not pooled:
         return conv_norm(dim, out, stride=stride, act=False, **place)
     # An odd map has a last row or column of its own: it is averaged alone, so that the sizes of both paths agree.
-    pool = nn.AvgPool2d(2, 2, ceil_mode=True)
+    # Without padding the last argument changes nothing, but with its default torch 2.13's inductor miscompiles the
+    # gradient of the windows that hang over the edge.
+    pool = nn.AvgPool2d(2, 2, ceil_mode=True, count_include_pad=False)
     return nn.Sequential(pool, *conv_norm(dim, out, act=False, **place))
 
 
