@@ -55,10 +55,10 @@ $(VENV)/.demo: $(VENV)/bin/python pyproject.toml constraints.txt
 $(VENV)/.dev: $(VENV)/bin/python pyproject.toml constraints.txt
 	$(PIP) -c constraints.txt -e '.[data,dev,text,cluster,bench,docs]'
 	touch $@
-.venv-vision/.ready: pyproject.toml
+.venv-vision/.ready: pyproject.toml Makefile
 	$(PYTHON) -m venv .venv-vision
 	.venv-vision/bin/python -m pip install --quiet torch==2.14.1 torchvision==0.29.1
-	.venv-vision/bin/python -m pip install --quiet -e '.[data,vision,text]' pytest hypothesis
+	.venv-vision/bin/python -m pip install --quiet -e '.[data,vision,text]' pytest hypothesis psutil playwright onnx
 	touch $@
 
 clean:
