@@ -5,15 +5,17 @@ from typing import TYPE_CHECKING, Any
 from unbend._rooms import ROOMS, lazy
 
 if TYPE_CHECKING:
-    from unbend import activations as activations
-    from unbend import data as data
-    from unbend import inspect as inspect
-    from unbend import mixers as mixers
-    from unbend import models as models
-    from unbend import studies as studies
-    from unbend import study as study
-    from unbend import surgery as surgery
-    from unbend import testing as testing
+    from unbend import (
+        activations as activations,
+        data as data,
+        inspect as inspect,
+        mixers as mixers,
+        models as models,
+        studies as studies,
+        study as study,
+        surgery as surgery,
+        testing as testing,
+    )
     from unbend.activations import bend as bend
     from unbend.study import compare as compare
     from unbend.surgery import swap as swap

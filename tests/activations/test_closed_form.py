@@ -6,8 +6,7 @@ import zlib
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from unbend._errors import UnbendError
 from unbend.activations._catalogue_base import catalogue

@@ -14,8 +14,7 @@ from typer.testing import CliRunner, Result
 
 from tests.study import _toys as toys
 from unbend.cli import app
-from unbend.study import Claim, Study, _find
-from unbend.study import _run as engine
+from unbend.study import Claim, Study, _find, _run as engine
 
 
 @pytest.fixture

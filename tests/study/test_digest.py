@@ -15,8 +15,7 @@ from typing import Any
 import pytest
 
 from unbend._rooms import ROOT
-from unbend.study import Arm, Steps, Study, classify
-from unbend.study import _digest as module
+from unbend.study import Arm, Steps, Study, _digest as module, classify
 from unbend.study._closure import Closure
 from unbend.study._digest import Digest, digests
 from unbend.study._find import find

@@ -3,24 +3,12 @@
 from unbend.activations._base import Bend as Bend
 from unbend.activations._catalogue_base import catalogue as catalogue
 from unbend.activations._closed_form import ClosedForm as ClosedForm
-from unbend.activations._gelu import GELU as GELU
-from unbend.activations._gelu import GELUTanh as GELUTanh
-from unbend.activations._gelu import gelu as gelu
-from unbend.activations._gelu import gelu_tanh as gelu_tanh
-from unbend.activations._glu import GEGLU as GEGLU
-from unbend.activations._glu import GLU as GLU
-from unbend.activations._glu import Bilinear as Bilinear
-from unbend.activations._glu import ReGLU as ReGLU
-from unbend.activations._glu import SwiGLU as SwiGLU
+from unbend.activations._gelu import GELU as GELU, GELUTanh as GELUTanh, gelu as gelu, gelu_tanh as gelu_tanh
+from unbend.activations._glu import GEGLU as GEGLU, GLU as GLU, Bilinear as Bilinear, ReGLU as ReGLU, SwiGLU as SwiGLU
 from unbend.activations._glu_base import matched_hidden as matched_hidden
-from unbend.activations._golu import GoLU as GoLU
-from unbend.activations._golu import golu as golu
+from unbend.activations._golu import GoLU as GoLU, golu as golu
 from unbend.activations._names import bend as bend
-from unbend.activations._prelu import PReLU as PReLU
-from unbend.activations._prelu import prelu as prelu
-from unbend.activations._relu import ReLU as ReLU
-from unbend.activations._relu import relu as relu
-from unbend.activations._silu import SiLU as SiLU
-from unbend.activations._silu import silu as silu
-from unbend.activations._snake import Snake as Snake
-from unbend.activations._snake import snake as snake
+from unbend.activations._prelu import PReLU as PReLU, prelu as prelu
+from unbend.activations._relu import ReLU as ReLU, relu as relu
+from unbend.activations._silu import SiLU as SiLU, silu as silu
+from unbend.activations._snake import Snake as Snake, snake as snake

@@ -10,18 +10,18 @@ from torch import Tensor, nn
 
 from unbend._contract import Example
 from unbend._errors import ArgumentError, at_least
-from unbend.activations import _bounds_base as _bounds
-from unbend.activations import _gauss_base as _gauss
+from unbend.activations import _bounds_base as _bounds, _gauss_base as _gauss
 from unbend.activations._facts_base import Facts, facts
-from unbend.activations._formula_base import Cost as Cost
-from unbend.activations._formula_base import Formula
+from unbend.activations._formula_base import Cost as Cost, Formula
 from unbend.activations._lean_base import Function, lean, slope_of
-from unbend.activations._outline_base import IDENTITY as IDENTITY
-from unbend.activations._outline_base import ZERO as ZERO
-from unbend.activations._outline_base import Curve
-from unbend.activations._outline_base import Line as Line
-from unbend.activations._outline_base import Number as Number
-from unbend.activations._outline_base import Outline as Outline
+from unbend.activations._outline_base import (
+    IDENTITY as IDENTITY,
+    ZERO as ZERO,
+    Curve,
+    Line as Line,
+    Number as Number,
+    Outline as Outline,
+)
 
 Kernel = Callable[..., tuple[Tensor, Tensor]]
 

@@ -13,8 +13,7 @@ import torch
 from torch import Tensor
 
 from unbend._errors import ArgumentError
-from unbend.activations._outline_base import SLACK as SLACK
-from unbend.activations._outline_base import Curve, Line, Outline, answer_type, beside, end
+from unbend.activations._outline_base import SLACK as SLACK, Curve, Line, Outline, answer_type, beside, end
 
 _STEPS = 32  # halvings of a bracket; the error left is of second order, so these reach float64
 _SAMPLES = 34  # points from which a slope is chosen; they decide how tight a line is, never whether it is sound

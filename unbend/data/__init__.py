@@ -1,16 +1,12 @@
 """Real data sets that installed packages ship, readers for your own, and generators."""
 
-from unbend.data._about import about as about
-from unbend.data._about import names as names
+from unbend.data._about import about as about, names as names
 from unbend.data._arrays import Arrays as Arrays
 from unbend.data._dataset import Dataset as Dataset
-from unbend.data._digits import digits as digits
-from unbend.data._digits import digits16 as digits16
-from unbend.data._digits import shifted_digits as shifted_digits
+from unbend.data._digits import digits as digits, digits16 as digits16, shifted_digits as shifted_digits
 from unbend.data._folder import Folder as Folder
 from unbend.data._load import load as load
 from unbend.data._mnist5k import mnist5k as mnist5k
-from unbend.data._source import Source as Source
-from unbend.data._source import source as source
+from unbend.data._source import Source as Source, source as source
 from unbend.data._table import Table as Table
 from unbend.data._text import Text as Text

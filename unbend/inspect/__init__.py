@@ -1,5 +1,3 @@
 """Read a network back as linear functions."""
 
-from unbend.inspect._lambdas import LambdaReading as LambdaReading
-from unbend.inspect._lambdas import Lambdas as Lambdas
-from unbend.inspect._lambdas import lambdas as lambdas
+from unbend.inspect._lambdas import LambdaReading as LambdaReading, Lambdas as Lambdas, lambdas as lambdas

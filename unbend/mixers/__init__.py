@@ -1,12 +1,11 @@
 """Token mixing in linear time."""
 
-from unbend.mixers._attention2d import EfficientAttention2d as EfficientAttention2d
-from unbend.mixers._attention2d import RelativeAttention2d as RelativeAttention2d
-from unbend.mixers._lambda import LambdaLayer as LambdaLayer
-from unbend.mixers._lambda import lambda_fn as lambda_fn
+from unbend.mixers._attention2d import (
+    EfficientAttention2d as EfficientAttention2d,
+    RelativeAttention2d as RelativeAttention2d,
+)
+from unbend.mixers._lambda import LambdaLayer as LambdaLayer, lambda_fn as lambda_fn
 from unbend.mixers._lambda_base import RelPosEmbedding as RelPosEmbedding
-from unbend.mixers._lambda_causal import CausalLambda as CausalLambda
-from unbend.mixers._lambda_causal import causal_lambda_fn as causal_lambda_fn
+from unbend.mixers._lambda_causal import CausalLambda as CausalLambda, causal_lambda_fn as causal_lambda_fn
 from unbend.mixers._lambda_conv import LambdaConv as LambdaConv
-from unbend.mixers._lambda_cost import LambdaCost as LambdaCost
-from unbend.mixers._lambda_cost import lambda_cost as lambda_cost
+from unbend.mixers._lambda_cost import LambdaCost as LambdaCost, lambda_cost as lambda_cost

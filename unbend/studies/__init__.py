@@ -1,4 +1,3 @@
 """One file per question: only declarations."""
 
-from unbend.study._find import find as find
-from unbend.study._find import names as names
+from unbend.study._find import find as find, names as names

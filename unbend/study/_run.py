@@ -16,8 +16,7 @@ from unbend.study._cell import Ended, Limits, Task, Work, record_of
 from unbend.study._closure import Closure
 from unbend.study._declared import Declared, file_hashes, sources, versions
 from unbend.study._digest import digests
-from unbend.study._plan import Plan, plan
-from unbend.study._plan import only as chosen_by
+from unbend.study._plan import Plan, only as chosen_by, plan
 from unbend.study._record import Record
 from unbend.study._spec import Study
 from unbend.study._store import Store, StoreError, Writer, runs_folder
