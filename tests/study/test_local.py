@@ -152,7 +152,10 @@ def test_a_study_that_cannot_be_loaded_there_is_told(clean: None) -> None:
         list(local(work, toys.plan_of(study).tasks, Limits(1, 60)))
 
 
-def test_a_run_that_is_given_up_ends_its_cells(clean: None) -> None:
+def test_a_run_that_is_given_up_ends_its_cells() -> None:
+    before = offspring()
     study = toys.study(arms={"good": toys.good, "fair": toys.hangs}, seeds=4)
     with closing(local(Work(study, study.sources), toys.plan_of(study).tasks, Limits(2, 60))) as ended:
         next(ended)
+        assert offspring() - before, "nothing was running that could be ended"
+    assert not offspring() - before
