@@ -7,6 +7,9 @@ from unbend.data._digits import digits as digits, digits16 as digits16, shifted_
 from unbend.data._folder import Folder as Folder
 from unbend.data._load import load as load
 from unbend.data._mnist5k import mnist5k as mnist5k
+from unbend.data._series import co2 as co2, sunspots as sunspots
 from unbend.data._source import Source as Source, source as source
+from unbend.data._stdlib_text import stdlib_text as stdlib_text
 from unbend.data._table import Table as Table
+from unbend.data._tables import breast_cancer as breast_cancer, diabetes as diabetes, wine as wine
 from unbend.data._text import Text as Text
