@@ -194,6 +194,35 @@ def test_a_line_is_learned_by_regression() -> None:
     assert got["r2"] == pytest.approx(1 - got["loss"] / float(data.test[1].var(0, correction=0).mean()))
 
 
+class Absolute(nn.Linear):
+    """Trained on the mean absolute error, which is the median's, and not the mean's."""
+
+    def loss(self, out: Tensor, y: Tensor) -> Tensor:
+        return (out - y).abs().mean()
+
+
+def test_a_network_may_bring_its_loss_and_is_tested_like_any_other() -> None:
+    x, y = torch.zeros(9, 1), torch.tensor([0.0] * 6 + [3.0] * 3)[:, None]
+    data = Dataset("skewed", "regression", (x, y), (x, y))
+    trial = regress(lambda make, data, width: make(), lr=3e-2, batch=9)
+    absolute, square = (trial(Made(Arm(c, dict.fromkeys(["in_features", "out_features"], 1)), data, budget=Steps(400)))
+                        for c in (Absolute, nn.Linear))  # fmt: skip
+    assert absolute["loss"] == pytest.approx(3.0, abs=0.1), "the median is 0"
+    assert square["loss"] == pytest.approx(2.0, abs=0.1), "the mean is 1"
+
+
+def test_a_probe_measures_the_trained_network() -> None:
+    def slope(model: nn.Module, data: Dataset) -> dict[str, float]:
+        assert not model.training
+        return {"slope": float(model.weight)}
+
+    x = torch.linspace(-1, 1, 64)[:, None]
+    data = Dataset("line", "regression", (x, 2 * x), (x, 2 * x))
+    arm = Arm(nn.Linear, {"in_features": 1, "out_features": 1})
+    got = regress(lambda make, data, width: make(), lr=5e-2, probe=slope)(Made(arm, data, budget=Steps(200)))
+    assert got["slope"] == pytest.approx(2, abs=0.05)
+
+
 def test_targets_that_do_not_vary_leave_nothing_to_explain() -> None:
     x = torch.randn(8, 3)
     data = Dataset("flat", "regression", (x, x[:, :1]), (x, torch.ones(8, 1)))

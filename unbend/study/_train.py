@@ -27,6 +27,9 @@ OPERATIONS = Metric("operations", "lower")
 PEAK_BYTES = Metric("peak_bytes", "lower", unit="B")
 MS_PER_STEP = Metric("ms_per_step", "lower", unit="ms", timing=True)
 
+# What is measured of a network after its training, beside the test.
+Probe = Callable[[nn.Module, Dataset], Mapping[str, float]]
+
 # Settings of training that an arm may have for itself, in its `params`: the report shows them as tuned for that arm.
 TUNABLE = ("lr", "weight_decay")
 
@@ -45,6 +48,7 @@ class Settings(TypedDict, total=False):
     lr: float
     weight_decay: float
     warmup: float
+    probe: Probe | None
 
 
 def classify(network: Network, **settings: Unpack[Settings]) -> "Fit":
@@ -80,10 +84,12 @@ class Fit:
     along a cosine to zero at the end of the budget; vectors (biases, gains) do not decay. An arm has its own `lr` or
     `weight_decay` only where its `params` say so. Under `Operations` a step counts three times a forward pass.
 
+    A network that has a method `loss(out, y)` is trained on that instead of the task's loss, and tested like any other.
+
     A cell gives: `accuracy`, or `r2` and `rmse`, and `loss`, on the test set after the last step; `parameters`;
     `operations` of a forward pass of one example, and of these `torch_operations`, what torch's own counter counts;
     `steps`; `width`, and `ratio` of the matched cost to the reference's; `peak_bytes` of the tensors alive at once in
-    the first step; `ms_per_step`, a median.
+    the first step; `ms_per_step`, a median; and what `probe` adds.
 
     Args:
         network: builds the module.
@@ -95,6 +101,7 @@ class Fit:
         lr: highest learning rate.
         weight_decay: of AdamW.
         warmup: share of the budget in which the learning rate rises.
+        probe: `probe(model, data)` gives further metrics of the trained network, which is in evaluation mode.
 
     Raises:
         Diverged: the loss is not finite; the message names the step.
@@ -109,6 +116,7 @@ class Fit:
     lr: float = 2e-3
     weight_decay: float = 0.01
     warmup: float = 0.1
+    probe: Probe | None = None
 
     def __post_init__(self) -> None:
         at_least(1, width=self.width)
@@ -127,8 +135,10 @@ class Fit:
             cost = count_operations(model, data.train[0][:1])
             run = _Run(model, data, cell, {"lr": self.lr, "weight_decay": self.weight_decay, **own}, cost)
             tested = run.train(self.batch, self.warmup)
+            probed = self.probe(model.eval(), data) if self.probe else {}
         return {
             **tested,
+            **probed,
             **({"ratio": matched.ratio} if self.match else {}),
             "width": matched.width,
             "parameters": measure(model, data, "params"),
@@ -151,6 +161,7 @@ class _Run:
     def __init__(self, model: nn.Module, data: Dataset, cell: Cell, tuned: Mapping[str, float], cost: Cost) -> None:
         self.model, self.data, self.cell, self.lr = model, data, cell, tuned["lr"]
         self.loss = _loss(data)
+        self.objective: Callable[[Tensor, Tensor], Tensor] = getattr(model, "loss", self.loss)
         self.step, self.times, self.peak_bytes = 0, list[float](), 0
         self.operations = cost.total * _STEP_TO_FORWARD
         matrices = [p for p in model.parameters() if p.ndim > 1]
@@ -205,7 +216,7 @@ class _Run:
             out = self.model(x)
             if not self.step:
                 _check_shape(out, y, self.data)
-            loss = self.loss(out, y)
+            loss = self.objective(out, y)
             loss.backward()
         if peak:
             self.peak_bytes = peak.bytes
