@@ -38,6 +38,17 @@ def test_rows_are_those_of_scikit_learn(name: str) -> None:
         np.testing.assert_allclose(ours[1].numpy(), target, atol=1e-4)
 
 
+def test_cars() -> None:
+    pytest.importorskip("mlxtend")
+    data = load("auto-mpg")
+    assert data.hash.startswith("d04624bd")
+    assert data.shape == (8,)
+    assert len(data.train[0]) + len(data.test[0]) == 392
+    heavy = torch.corrcoef(torch.stack([data.train[0][:, 3], data.train[1][:, 0]]))[0, 1]
+    assert heavy < -0.8, "heavy cars go fewer miles"
+    assert 0.75 < LinearRegression().fit(*data.train).score(*data.test) < 0.9
+
+
 def test_what_linear_models_reach() -> None:
     data = load("diabetes")
     assert 0.35 < LinearRegression().fit(*data.train).score(*data.test) < 0.6

@@ -11,5 +11,5 @@ from unbend.data._series import co2 as co2, sunspots as sunspots
 from unbend.data._source import Source as Source, source as source
 from unbend.data._stdlib_text import stdlib_text as stdlib_text
 from unbend.data._table import Table as Table
-from unbend.data._tables import breast_cancer as breast_cancer, diabetes as diabetes, wine as wine
+from unbend.data._tables import auto_mpg as auto_mpg, breast_cancer as breast_cancer, diabetes as diabetes, wine as wine
 from unbend.data._text import Text as Text

@@ -1,4 +1,4 @@
-"""Scikit-learn's small tables."""
+"""Small tables that scikit-learn and mlxtend ship."""
 
 from importlib.util import find_spec
 from pathlib import Path
@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from unbend._errors import extra
 from unbend.data._about import about
 from unbend.data._dataset import Dataset
 
@@ -39,6 +40,18 @@ def breast_cancer() -> Dataset:
     """
     rows = _rows("breast_cancer.csv")
     return _table("breast-cancer", rows[:, :-1], rows[:, -1], classes=2)
+
+
+def auto_mpg() -> Dataset:
+    """Miles per gallon of cars of 1970 to 1982; needs the `data` extra.
+
+    392 cars as mlxtend ships them (UCI Auto MPG, after Quinlan 1993; CC BY 4.0). Inputs, in order: cylinders,
+    displacement, horsepower, weight, acceleration, year, and whether built in the USA and in Europe. Three rows in ten,
+    evenly spread, are the test set. Inputs and target standardised by the training rows.
+    """
+    rows, mpg = extra("mlxtend.data", "data").autompg_data()
+    origin = rows[:, 6:7] == np.array([1, 2])
+    return _table("auto-mpg", np.concatenate([rows[:, :6], origin], axis=1), mpg)
 
 
 def _table(name: str, x: NDArray[np.float64], y: NDArray[np.float64], classes: int | None = None) -> Dataset:
