@@ -1,0 +1,1 @@
+"""numba loops behind torch.library, for what torch does slowly on a CPU."""
