@@ -7,6 +7,7 @@ from unbend.data._digits import digits as digits, digits16 as digits16, shifted_
 from unbend.data._folder import Folder as Folder
 from unbend.data._load import load as load
 from unbend.data._mnist5k import mnist5k as mnist5k
+from unbend.data._saturating import saturating as saturating
 from unbend.data._series import co2 as co2, sunspots as sunspots
 from unbend.data._source import Source as Source, source as source
 from unbend.data._stdlib_text import stdlib_text as stdlib_text
