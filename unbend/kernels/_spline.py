@@ -160,7 +160,10 @@ def bspline(x: Tensor, knots: Tensor, order: int, derivative: int = 0) -> Tensor
         (..., features, count - 1 - order).
     """
     x, t = x[..., None], knots
-    value = ((x >= t[:, :-1]) & (x < t[:, 1:])).to(x.dtype) + 0 * x
+    value = ((x >= t[:, :-1]) & (x < t[:, 1:])).to(x.dtype)
+    # Far outside all are zero: held at the ends, no factor there overflows to make nan of it.
+    x = x.clamp(t[:, :1], t[:, -1:])
+    value = value + 0 * x
     for k in range(1, order + 1):
         low, high = value[..., :-1] / (t[:, k:-1] - t[:, : -k - 1]), value[..., 1:] / (t[:, k + 1 :] - t[:, 1:-k])
         raised = (x - t[:, : -k - 1]) * low + (t[:, k + 1 :] - x) * high
