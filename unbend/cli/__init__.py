@@ -11,7 +11,7 @@ __all__ = ["app", "main"]
 
 def app() -> typer.Typer:
     """Build the application; every command lives in a file of its own."""
-    from unbend.cli import _compare, _list, _papers, _show, _study
+    from unbend.cli import _compare, _gallery, _list, _papers, _show, _study
 
     application = typer.Typer(
         name="unbend",
@@ -21,7 +21,7 @@ def app() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     application.callback()(_root)
-    for command in (_list, _show, _papers, _study, _compare):
+    for command in (_list, _show, _gallery, _papers, _study, _compare):
         command.register(application)
     return application
 

@@ -1,6 +1,7 @@
 """`unbend show NAME`: formula, shapes, paper and verdict of one method."""
 
 import json
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -17,8 +18,13 @@ def register(app: typer.Typer) -> None:
 def show_(
     name: Annotated[str, typer.Argument(help="A public name (GoLU, mixers.LambdaLayer) or a paper's short name.")],
     as_json: Annotated[bool, typer.Option("--json", help="One object for machines.")] = False,
+    plot: Annotated[bool, typer.Option("--plot", help="Draw the curve of a bend, and list its facts.")] = False,
+    out: Annotated[Path | None, typer.Option(help="Draw it into this file instead: .html, .svg or .png.")] = None,
 ) -> None:
     """Show one method: formula, shapes, behaviour, paper, verdicts."""
+    if plot or out:
+        _plot(name, out)
+        return
     cards = show(name)
     if as_json:
         typer.echo(json.dumps([card.json() for card in cards], indent=1, ensure_ascii=False))
@@ -26,6 +32,12 @@ def show_(
     console = Console(highlight=False)
     for card in cards:
         _print(console, card)
+
+
+def _plot(name: str, out: Path | None) -> None:
+    from unbend.study._bend_figure import told, write_picture
+
+    typer.echo(told(name) if out is None else write_picture(name, out))
 
 
 def _print(console: Console, card: Card) -> None:

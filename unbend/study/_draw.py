@@ -26,7 +26,7 @@ DASHES: tuple[list[int], ...] = ([1, 0], [6, 3], [2, 2], [8, 3, 2, 3], [12, 4])
 WIDTH = 190
 
 Rows = Sequence[dict[str, Any]]
-Chart = alt.Chart | alt.LayerChart | alt.FacetChart
+Chart = alt.Chart | alt.LayerChart | alt.FacetChart | alt.HConcatChart
 
 
 @dataclass(frozen=True)

@@ -42,6 +42,12 @@ def html(contents: Contents, files: Mapping[str, str], timed: Mapping[str, str])
         _section("reproduce", "Reproduce", _reproduce(contents, files)),
     ]
     body = "\n".join([_head(contents), *filter(None, sections)])
+    title = f"{contents.study.name}: {contents.study.question}"
+    return document(title, body, styles=asset("report.css"), script=asset("report.js"))
+
+
+def document(title: str, body: str, *, styles: str, script: str) -> str:
+    """A page of that body that can load nothing from anywhere."""
     return f"""<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -49,17 +55,17 @@ def html(contents: Contents, files: Mapping[str, str], timed: Mapping[str, str])
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <meta http-equiv="Content-Security-Policy" content="{_POLICY}">
-<title>{escape(contents.study.name)}: {escape(contents.study.question)}</title>
+<title>{escape(title)}</title>
 <link rel="icon" href="data:,">
 <style>
-{_asset("report.css")}</style>
+{styles}</style>
 </head>
 <body>
 <main>
 {body}
 </main>
 <script>
-{_asset("report.js")}</script>
+{script}</script>
 </body>
 </html>
 """
@@ -211,5 +217,6 @@ def _details(title: str, body: str, *, shown: bool = False) -> str:
 
 
 @cache
-def _asset(name: str) -> str:
+def asset(name: str) -> str:
+    """A file beside this one, as text."""
     return Path(__file__).with_name(name).read_text(encoding="utf-8")

@@ -1,0 +1,73 @@
+"""A bend's curve, slope and curvature as numbers to draw."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from unbend.activations import Bend
+
+LOW, HIGH = -5.0, 5.0
+STEPS = 200
+_MOST_STEPS = 1600
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """Value, slope and curvature at even steps from `low` to `high`; nan where there is none.
+
+    Attributes:
+        low: first point.
+        high: last point.
+        orders: value, slope and curvature in float64, each `(n,)`.
+    """
+
+    low: float
+    high: float
+    orders: tuple[Tensor, Tensor, Tensor]
+
+    @property
+    def x(self) -> Tensor:
+        """The points."""
+        return torch.linspace(self.low, self.high, len(self.orders[0]), dtype=torch.float64)
+
+
+def sample(bend: Bend, low: float = LOW, high: float = HIGH) -> Curve:
+    """The curve of `bend`, in as many steps as it takes to draw it: a wave of high frequency takes more than 200."""
+    steps = STEPS
+    while True:
+        x = torch.linspace(low, high, steps + 1, dtype=torch.float64)
+        value, slope, curvature = derivatives(bend, x)
+        if steps >= _MOST_STEPS or not (_rough(value) or _rough(slope)):
+            return Curve(low, high, (value, slope, curvature))
+        steps *= 2
+
+
+def derivatives(bend: Bend, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Value, slope and curvature at `x`; what is not finite is nan."""
+    with torch.enable_grad():
+        at = x.detach().clone().requires_grad_()
+        slope = bend.slope(at)
+        curvature = _gradient(slope, at)
+    return _finite(bend(x).detach()), _finite(slope.detach()), _finite(curvature)
+
+
+def _gradient(y: Tensor, x: Tensor) -> Tensor:
+    if not y.requires_grad:  # constant slope
+        return torch.zeros_like(x)
+    (found,) = torch.autograd.grad(y.sum(), x, allow_unused=True, materialize_grads=True)
+    return found
+
+
+def _finite(y: Tensor) -> Tensor:
+    return torch.where(y.isfinite(), y, torch.nan)
+
+
+def _rough(y: Tensor) -> bool:
+    """Whether straight lines between every other point miss those in between at more places than a few kinks have."""
+    y = y[y.isfinite()]
+    if len(y) < 5:
+        return False
+    y = y[: (len(y) - 1) // 2 * 2 + 1]
+    off = (y[1::2] - (y[:-1:2] + y[2::2]) / 2).abs()
+    return float((off > 0.02 * (y.max() - y.min())).double().mean()) > 0.04
