@@ -29,18 +29,23 @@ class Curve:
     @property
     def x(self) -> Tensor:
         """The points."""
-        return torch.linspace(self.low, self.high, len(self.orders[0]), dtype=torch.float64)
+        return _even(self.low, self.high, len(self.orders[0]))
 
 
 def sample(bend: Bend, low: float = LOW, high: float = HIGH) -> Curve:
     """The curve of `bend`, in as many steps as it takes to draw it: a wave of high frequency takes more than 200."""
     steps = STEPS
     while True:
-        x = torch.linspace(low, high, steps + 1, dtype=torch.float64)
+        x = _even(low, high, steps + 1)
         value, slope, curvature = derivatives(bend, x)
         if steps >= _MOST_STEPS or not (_rough(value) or _rough(slope)):
             return Curve(low, high, (value, slope, curvature))
         steps *= 2
+
+
+def _even(low: float, high: float, count: int) -> Tensor:
+    # Rounded, so that the point in the middle is zero, where bends kink, and not the next number to it.
+    return torch.linspace(low, high, count, dtype=torch.float64).round(decimals=12)
 
 
 def derivatives(bend: Bend, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -159,9 +159,12 @@ def _with(portrait: Portrait, **changes: Any) -> Portrait:
 
 
 def _place(name: str, found: Sequence[Portrait]) -> int:
-    for place, portrait in enumerate(found):
-        if plain(name) in {plain(known) for known in (portrait.name, portrait.title, *portrait.aliases)}:
-            return place
+    known = [{portrait.name, portrait.title, *portrait.aliases} for portrait in found]
+    # As it is written comes first: SwiGLU is a layer, and swiglu the gated unit in it.
+    for near in (str, plain):
+        for place, each in enumerate(known):
+            if near(name) in map(near, each):
+                return place
     raise UnknownNameError.of("bend", name, [portrait.name for portrait in found])
 
 

@@ -273,7 +273,8 @@ document.addEventListener("click", ({ target, ctrlKey, metaKey, shiftKey }) => {
 document.addEventListener("keydown", (event) => {
   const typing = event.target.matches("input[type=search], select");
   if (event.target.id === "plot" && event.key.startsWith("Arrow")) {
-    move(state.cursor + (event.shiftKey ? 10 : 1) * GRID * { ArrowLeft: -1, ArrowDown: -1 }[event.key] || state.cursor + (event.shiftKey ? 10 : 1) * GRID);
+    const way = event.key === "ArrowLeft" || event.key === "ArrowDown" ? -1 : 1;
+    move(state.cursor + way * (event.shiftKey ? 10 : 1) * GRID);
     event.preventDefault();
   } else if (event.key === "/" && !typing) { find("#q").focus(); event.preventDefault(); }
   else if (event.key === "Escape" && !typing && state.on.length) { state.on = []; show(); }
