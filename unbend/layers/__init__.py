@@ -1,4 +1,20 @@
 """Other structured layers."""
 
+from unbend.layers._analog import (
+    Analog as Analog,
+    LeakyNoise as LeakyNoise,
+    ReducePrecision as ReducePrecision,
+    noise_std as noise_std,
+    reduce_precision as reduce_precision,
+)
+from unbend.layers._moments import (
+    MPGELU as MPGELU,
+    MomentLinear as MomentLinear,
+    MomentReLU as MomentReLU,
+    certain as certain,
+    gauss_moments as gauss_moments,
+    mp_gelu as mp_gelu,
+    relu_moments as relu_moments,
+)
 from unbend.layers._monotonic import MonotonicLinear as MonotonicLinear, three_way as three_way
 from unbend.layers._squeeze_excite import SqueezeExcite as SqueezeExcite

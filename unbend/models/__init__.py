@@ -12,6 +12,7 @@ from unbend.models._lambda_resnet import (
     lambda_resnet420 as lambda_resnet420,
 )
 from unbend.models._lambda_resnet_base import LambdaBottleneck as LambdaBottleneck
+from unbend.models._moment_mlp import MomentMLP as MomentMLP
 from unbend.models._monotonic_mlp import MonotonicMLP as MonotonicMLP
 from unbend.models._small import (
     any_size as any_size,
