@@ -11,6 +11,7 @@ if TYPE_CHECKING:
         inspect as inspect,
         mixers as mixers,
         models as models,
+        special as special,
         studies as studies,
         study as study,
         surgery as surgery,

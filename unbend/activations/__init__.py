@@ -14,3 +14,4 @@ from unbend.activations._prelu import PReLU as PReLU, prelu as prelu
 from unbend.activations._relu import ReLU as ReLU, relu as relu
 from unbend.activations._silu import SiLU as SiLU, silu as silu
 from unbend.activations._snake import Snake as Snake, snake as snake
+from unbend.activations._unified import UnifiedGate as UnifiedGate, unified as unified
