@@ -6,7 +6,7 @@ import torch
 
 from unbend.activations import Bend, ClosedForm, GoLU, ReLU
 from unbend.activations._outline_base import Outline
-from unbend.study._curve import STEPS, derivatives, sample
+from unbend.study._curve import STEPS, _difference, derivatives, sample
 
 
 def test_sine_has_its_derivatives():
@@ -36,6 +36,12 @@ def test_a_wave_takes_more_points_than_a_kink():
     wave = sample(ClosedForm("siren_sine", w=30.0))
     assert len(wave.x) > STEPS + 1
     assert len(wave.x) >= 8 * 30 * (wave.high - wave.low) / (2 * math.pi)
+
+
+def test_differences_stand_in_for_a_derivative_that_code_cannot_give():
+    x = torch.linspace(-4, 4, 65, dtype=torch.float64)
+    torch.testing.assert_close(_difference(GoLU(), x), derivatives(GoLU(), x)[2], rtol=1e-6, atol=1e-8)
+    assert _difference(ReLU(), x).isnan().tolist() == (x == 0).tolist()
 
 
 class Logarithm(Bend):

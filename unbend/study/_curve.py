@@ -10,6 +10,7 @@ from unbend.activations import Bend
 LOW, HIGH = -5.0, 5.0
 STEPS = 200
 _MOST_STEPS = 1600
+_STEP = 1e-5
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,18 +51,26 @@ def _even(low: float, high: float, count: int) -> Tensor:
 
 def derivatives(bend: Bend, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Value, slope and curvature at `x`; what is not finite is nan."""
+    return _finite(bend(x).detach()), _finite(bend.slope(x).detach()), _finite(_curvature(bend, x))
+
+
+def _curvature(bend: Bend, x: Tensor) -> Tensor:
     with torch.enable_grad():
         at = x.detach().clone().requires_grad_()
-        slope = bend.slope(at)
-        curvature = _gradient(slope, at)
-    return _finite(bend(x).detach()), _finite(slope.detach()), _finite(curvature)
+        try:
+            slope = bend.slope(at)
+            if not slope.requires_grad:
+                return torch.zeros_like(x)
+            (found,) = torch.autograd.grad(slope.sum(), at, allow_unused=True, materialize_grads=True)
+            return found
+        except RuntimeError:  # a kernel that differentiates once
+            return _difference(bend, x)
 
 
-def _gradient(y: Tensor, x: Tensor) -> Tensor:
-    if not y.requires_grad:  # constant slope
-        return torch.zeros_like(x)
-    (found,) = torch.autograd.grad(y.sum(), x, allow_unused=True, materialize_grads=True)
-    return found
+def _difference(bend: Bend, x: Tensor) -> Tensor:
+    """The slope's difference over a short step; nan where it is so steep that a kink must lie within."""
+    found = (bend.slope(x + _STEP) - bend.slope(x - _STEP)).detach() / (2 * _STEP)
+    return torch.where(found.abs() * _STEP < 1e-2, found, torch.nan)
 
 
 def _finite(y: Tensor) -> Tensor:

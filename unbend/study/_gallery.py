@@ -156,7 +156,7 @@ def _card(place: int, portrait: Portrait) -> str:
     title = escape(portrait.title)
     figure = '<div class="thumb"></div>' if portrait.faces else f'<div class="thumb none">{_undrawn(portrait)}</div>'
     return f"""<li data-at="{place}">
-<h3><button type="button" class="pick" aria-pressed="false">{title}</button></h3>
+<h3><button type="button" class="pick" aria-pressed="false">{title.replace("_", "_<wbr>")}</button></h3>
 <button type="button" class="add" aria-label="overlay {title}" aria-pressed="false">+</button>
 {figure}
 <div class="formula">{mathml(portrait.formula)}</div>
