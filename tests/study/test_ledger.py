@@ -17,7 +17,7 @@ A, B = [0.9, 0.92, 0.94, 0.95], [0.8, 0.85, 0.81, 0.84]
 
 def test_a_recorded_study_is_read_back(tmp_path):
     made = study(paper="golu", metrics=(ACCURACY, SPEED))
-    path = _ledger.record(made, [*pairs(A, B), broken("b", 4)], tmp_path, date="2024-05-06")
+    path = _ledger.record(made, [*pairs(A, B), broken("b", 4, status="diverged")], tmp_path, date="2024-05-06")
     assert path == tmp_path / "made.json"
     ((name, entry),) = _ledger.verdicts(tmp_path).items()
     assert name == entry["study"] == "made"
@@ -31,6 +31,13 @@ def test_a_recorded_study_is_read_back(tmp_path):
     assert [(row["arm"], row["seeds"], row["broken"]) for row in entry["arms"]] == [("a", 4, 0), ("b", 5, 1)]
     assert {row["metric"] for row in entry["arms"]} == {"accuracy"}
     assert entry["environment"]["torch"] == "2.13.0"
+
+
+@pytest.mark.parametrize("status", ["failed", "killed", "timeout"])
+def test_a_run_with_unfinished_cells_is_not_recorded(tmp_path, status):
+    with pytest.raises(UnbendError, match=f"made is not recorded: 1 of its cells.*{status}.*unbend study status made"):
+        _ledger.record(study(), [*pairs(A, B), broken("b", 4, status=status)], tmp_path)
+    assert not list(tmp_path.iterdir())
 
 
 def test_the_same_cells_give_the_same_file(tmp_path):

@@ -30,7 +30,18 @@ def record(
     *,
     date: str | None = None,
 ) -> Path:
-    """Write `<folder>/<study>.json`: question, claims with their verdicts, arms, versions; today's date by default."""
+    """Write `<folder>/<study>.json`: question, claims with their verdicts, arms, versions; today's date by default.
+
+    Raises:
+        UnbendError: a cell failed, was killed or ran out of time. A verdict on record is about the method, and such a
+            cell may be about the code or the machine; one that diverged counts as the worst, and is recorded.
+    """
+    records = list(records)
+    lost = [cell for cell in records if cell.status in ("failed", "killed", "timeout")]
+    if lost:
+        first = f"{lost[0].arm} on {lost[0].data}, seed {lost[0].seed}: {lost[0].status}"
+        remedy = f"See `unbend study status {study.name}`, mend what is wrong, and run it again"
+        raise UnbendError(f"{study.name} is not recorded: {len(lost)} of its cells did not finish ({first}). {remedy}")
     cells = Cells(study, records)
     content = {
         "format": FORMAT,
