@@ -1,5 +1,6 @@
 """Whole networks made of the parts."""
 
+from unbend.models._k_sparse_autoencoder import KSparseAutoencoder as KSparseAutoencoder
 from unbend.models._lambda_resnet import (
     LambdaResNet as LambdaResNet,
     lambda_layout as lambda_layout,
@@ -24,3 +25,4 @@ from unbend.models._small import (
 )
 from unbend.models._small_decoder import small_decoder as small_decoder
 from unbend.models._timm import register_timm as register_timm
+from unbend.models._xnet import XNet as XNet, one_hidden as one_hidden
