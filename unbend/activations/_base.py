@@ -3,7 +3,7 @@
 import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +13,7 @@ from unbend._errors import ArgumentError, at_least
 from unbend.activations import _bounds_base as _bounds, _gauss_base as _gauss
 from unbend.activations._facts_base import Facts, facts
 from unbend.activations._formula_base import Cost as Cost, Formula
-from unbend.activations._lean_base import Function, lean, slope_of
+from unbend.activations._lean_base import Function, both_of, evaluate, slope_of
 from unbend.activations._outline_base import (
     IDENTITY as IDENTITY,
     ZERO as ZERO,
@@ -24,6 +24,7 @@ from unbend.activations._outline_base import (
 )
 
 Kernel = Callable[..., tuple[Tensor, Tensor]]
+Lean = bool | Literal["slope"]
 
 
 class Bend(nn.Module, ABC):
@@ -37,7 +38,9 @@ class Bend(nn.Module, ABC):
         learned: names among `values` that are trained; each becomes an `nn.Parameter`.
         channels: how many values a learned parameter has, one for each channel; None for a single one.
         dim: the axis of the input that holds the channels, 1 or -1.
-        lean: keep only the input for the backward pass, and compute the slope there; no forward-mode differentiation.
+        lean: what a differentiated call keeps. False: the input, and its slope where the input is large, or whatever
+            the plain function keeps; fast. True: the input alone, and the slope is computed again. "slope": the slope
+            alone, the fastest with little memory; such a bend is differentiated once, not twice.
         values: the parameters of `function`, by name and in its order.
     """
 
@@ -46,6 +49,12 @@ class Bend(nn.Module, ABC):
 
     derivative: Function | None = None
     """Its slope in closed form, with the same arguments; by automatic differentiation where there is none."""
+
+    both: Callable[..., tuple[Tensor, Tensor]] | None = None
+    """Value and slope together, where they have work in common."""
+
+    partials: Callable[..., tuple[Tensor, ...]] | None = None
+    """The derivatives by the learned parameters; by automatic differentiation where there are none."""
 
     native: ClassVar[bool] = False
     """Whether `function` is a kernel of torch that keeps its input only: it is lean as it is."""
@@ -64,7 +73,7 @@ class Bend(nn.Module, ABC):
         learned: tuple[str, ...] = (),
         channels: int | None = None,
         dim: int = 1,
-        lean: bool = False,
+        lean: Lean = False,
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
         **values: Any,
@@ -72,6 +81,8 @@ class Bend(nn.Module, ABC):
         super().__init__()
         if channels is not None:
             at_least(1, channels=channels)
+        if lean not in (False, True, "slope"):
+            raise ArgumentError.of("lean", lean, "False, True or 'slope'")
         if dim not in (1, -1):
             raise ArgumentError.of("dim", dim, "1 or -1, the axis that holds the channels")
         self.channels, self.dim, self.lean, self.start = channels, dim, lean, values
@@ -93,14 +104,14 @@ class Bend(nn.Module, ABC):
 
     def forward(self, x: Tensor) -> Tensor:
         """The bend at every element of `x`."""
-        values = self._values(x.ndim, self.dim, x.dtype)
-        if self.lean and not self.native:
-            return lean(self.function, self._slope, x, values)
-        return self.function(x, *values)
+        values = self.values(x.ndim, self.dim, x.dtype)
+        if self.native:
+            return self.function(x, *values)
+        return evaluate(self, x, values, "slope" if self.lean == "slope" else "input" if self.lean else "both")
 
     def slope(self, x: Tensor) -> Tensor:
         """The derivative at every element of `x`."""
-        return self._slope(x, *self._values(x.ndim, self.dim, x.dtype))
+        return self.slope_at(x, *self.values(x.ndim, self.dim, x.dtype))
 
     @property
     def formula(self) -> Formula:
@@ -181,7 +192,7 @@ class Bend(nn.Module, ABC):
     def _kernel(self, which: int, *q: Tensor | float) -> Tensor:
         moments, dtype = _gauss.second_moments(*q)
         if self.dual is not None:
-            parameters = self._values(moments[0].ndim + 1, 0, torch.float64)
+            parameters = self.values(moments[0].ndim + 1, 0, torch.float64)
             value = self.dual(*(q[None] for q in moments), *parameters)[which]
         else:
             *curves, outline = self._curve(0)
@@ -204,7 +215,7 @@ class Bend(nn.Module, ABC):
             if name in given and given[name] != parameter.default
         )
 
-    def _values(self, ndim: int, axis: int, dtype: torch.dtype) -> list[Any]:
+    def values(self, ndim: int, axis: int, dtype: torch.dtype) -> list[Any]:
         """The parameters of `function`, those per channel shaped to lie along `axis` of an input of `ndim` axes."""
         shape = self._shape(ndim, axis)
         values = [getattr(self, name) for name in self.start]
@@ -220,16 +231,25 @@ class Bend(nn.Module, ABC):
         shape[axis] = self.channels
         return shape
 
-    def _slope(self, x: Tensor, *values: Any) -> Tensor:
+    def slope_at(self, x: Tensor, *values: Any) -> Tensor:
+        """The derivative of `function`, with its arguments."""
         if self.derivative is not None:
             return self.derivative(x, *values)
         return slope_of(lambda z: self.function(z, *values), x)
 
+    def both_at(self, x: Tensor, *values: Any) -> tuple[Tensor, Tensor]:
+        """`function` and its derivative."""
+        if self.both is not None:
+            return self.both(x, *values)
+        if self.derivative is not None:
+            return self.function(x, *values), self.derivative(x, *values)
+        return both_of(lambda z: self.function(z, *values), x)
+
     def _curve(self, axis: int) -> tuple[Curve, Curve, Outline]:
         """Value and slope as functions of x alone, with the channels along `axis` of x, and the outline."""
         return (
-            lambda x: self.function(x, *self._values(x.ndim, axis, x.dtype)),
-            lambda x: self._slope(x, *self._values(x.ndim, axis, x.dtype)),
+            lambda x: self.function(x, *self.values(x.ndim, axis, x.dtype)),
+            lambda x: self.slope_at(x, *self.values(x.ndim, axis, x.dtype)),
             self.outline,
         )
 

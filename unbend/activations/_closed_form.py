@@ -6,7 +6,7 @@ import torch
 
 from unbend._contract import Example
 from unbend._errors import ArgumentError, UnknownNameError
-from unbend.activations._base import Bend, Outline
+from unbend.activations._base import Bend, Lean, Outline
 from unbend.activations._catalogue_base import STATUS, Entry, catalogue
 from unbend.activations._certain_base import outline_of
 from unbend.activations._code_base import torch_function
@@ -26,7 +26,7 @@ class ClosedForm(Bend):
         learned: whether its parameters are trained; as in the original when None.
         channels: how many values each learned parameter has; None for a single one.
         dim: the axis of the channels, 1 or -1.
-        lean: keep only the input for the backward pass.
+        lean: keep for the backward pass only the input (True), or only the slope ("slope").
         values: parameters that differ from their defaults.
 
     Behaviour:
@@ -55,7 +55,7 @@ class ClosedForm(Bend):
         learned: bool | None = None,
         channels: int | None = None,
         dim: int = 1,
-        lean: bool = False,
+        lean: Lean = False,
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
         **values: float,
@@ -69,15 +69,24 @@ class ClosedForm(Bend):
         trained = tuple(numbers) if (entry.learned if learned is None else learned) else ()
         super().__init__(learned=trained, channels=channels, dim=dim, lean=lean, device=device, dtype=dtype, **numbers)
         self.entry, self.name = entry, name
-        self.function = torch_function(entry.code, tuple(numbers))
+        self._compile()
         self.__doc__ = document(entry)
 
+    def _compile(self) -> None:
+        """Make the functions, which are code from the formula."""
+        names, learned = tuple(self.start), tuple(name for name, _ in self.named_parameters())
+        self.function = torch_function(self.entry.code, names)
+        self.derivative = torch_function(self.entry.code, names, "x")
+        self.both = torch_function(self.entry.code, names, ("y", "x"))
+        self.partials = torch_function(self.entry.code, names, learned) if learned else None
+
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in vars(self).items() if name != "function"}
+        made = ("function", "derivative", "both", "partials")  # code made at run time does not pickle
+        return {name: value for name, value in vars(self).items() if name not in made}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
-        self.function = torch_function(self.entry.code, tuple(self.start))  # code made at run time does not pickle
+        self._compile()
 
     @property
     def outline(self) -> Outline:

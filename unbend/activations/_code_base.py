@@ -1,6 +1,5 @@
 """From a formula in one line to torch code that stays finite, with its gradient, wherever the function does."""
 
-import ast
 import math
 from collections.abc import Callable
 from functools import lru_cache
@@ -10,94 +9,25 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from unbend.activations._jet_base import depends
+from unbend.activations._write_base import written
 
 Function = Callable[..., Tensor]
 
 
-@lru_cache(maxsize=4096)
-def torch_function(formula: str, parameters: tuple[str, ...] = ()) -> Function:
+@lru_cache(maxsize=16384)
+def torch_function(
+    formula: str, parameters: tuple[str, ...] = (), by: str | tuple[str, ...] = "y"
+) -> Callable[..., Any]:
     """`function(x, *parameters)` of an expression such as `where(x>=0, x, a*expm1(x))`.
-
-    Each branch of a `where` on x sees x clamped to the side where it is taken: what a branch does elsewhere, where it
-    may overflow, reaches neither the value nor the gradient.
 
     Args:
         formula: the expression; `Formula` has checked it.
         parameters: names of the further arguments, in their order.
+        by: a name by which it is differentiated instead; "y" is the value. For several, a tuple is returned.
     """
-    writer = _Writer()
-    value = writer.write(ast.parse(formula, mode="eval").body, "x")
-    lines = "".join(f"    {line}\n" for line in writer.lines)
-    source = f"def function({', '.join(('x', *parameters))}):\n{lines}    return {value}\n"
     scope: dict[str, Any] = dict(NAMES)  # with the builtins: torch imports from within, under a dispatch mode
-    exec(compile(source, f"<{formula}>", "exec"), scope)
+    exec(compile(written(formula, parameters, by), f"<{formula}>", "exec"), scope)
     return scope["function"]
-
-
-class _Writer:
-    """Writes an expression as Python, the clamped copies of x as lines before it.
-
-    An `exp` whose value goes into another function or into a denominator is held below overflow there (`calm`): the
-    outer function is flat by then, and infinity would give its slope as 0 * inf.
-    """
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-        self.inner = False
-
-    def write(self, node: ast.expr, x: str, *, inner: bool = False) -> str:
-        before, self.inner = self.inner, self.inner or inner
-        text = self._write(node, x)
-        self.inner = before
-        return text
-
-    def _write(self, node: ast.expr, x: str) -> str:
-        match node:
-            case ast.Name(id="x"):
-                return x
-            case ast.Name(id=name):
-                return name
-            case ast.Constant(value=value):
-                return repr(value)
-            case ast.UnaryOp(operand=operand):
-                return f"(-{self.write(operand, x)})"
-            case ast.BinOp(left=left, op=op, right=right):
-                first = self.write(left, x, inner=isinstance(op, ast.Pow))
-                return f"({first} {_SIGNS[type(op)]} {self.write(right, x, inner=isinstance(op, ast.Div))})"
-            case ast.Compare(left=left, ops=[op], comparators=[right]):
-                return f"({self.write(left, x)} {_SIGNS[type(op)]} {self.write(right, x)})"
-            case ast.Call(func=ast.Name(id="where"), args=[test, yes, no]):
-                return self._where(test, yes, no, x)
-            case ast.Call(func=ast.Name(id=name), args=args):
-                name = "calm" if name == "exp" and self.inner and depends(node) else name
-                args = [self.write(arg, x, inner=True) for arg in args]
-                return f"{name}({', '.join(args)})"
-            case _:
-                raise SyntaxError(ast.unparse(node))
-
-    def _where(self, test: ast.expr, yes: ast.expr, no: ast.expr, x: str) -> str:
-        condition = self.write(test, x)
-        inside = outside = x
-        if isinstance(test, ast.Compare) and ast.unparse(test.left) == "x" and not depends(test.comparators[0]):
-            at = self.write(test.comparators[0], x)
-            above = isinstance(test.ops[0], ast.Gt | ast.GtE)
-            inside = self._clamped(yes, x, "floor" if above else "ceil", at)
-            outside = self._clamped(no, x, "ceil" if above else "floor", at)
-        return f"where({condition}, {self.write(yes, inside)}, {self.write(no, outside)}, {x})"
-
-    def _clamped(self, branch: ast.expr, x: str, how: str, at: str) -> str:
-        if not any(isinstance(part, ast.Call | ast.Pow | ast.Div) for part in ast.walk(branch)):
-            return x  # a polynomial of first degree overflows nowhere
-        name = f"x{len(self.lines)}"
-        self.lines.append(f"{name} = {how}({x}, {at})")
-        return name
-
-
-_SIGNS: dict[type, str] = {
-    ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.Pow: "**",
-    ast.Gt: ">", ast.GtE: ">=", ast.Lt: "<", ast.LtE: "<=",
-}  # fmt: skip
 
 
 def _of_number(on_tensor: Callable[[Tensor], Tensor], on_number: Callable[[float], float]) -> Callable[[Any], Any]:
@@ -112,11 +42,24 @@ def _where(test: Any, yes: Any, no: Any, x: Tensor) -> Any:
 
 def _like(value: Any, x: Tensor) -> Tensor:
     # A constant branch must hand on the NaN of x, and stay in the graph.
-    return value if isinstance(value, Tensor) and value.ndim else torch.where(x.isnan(), x, value)
+    return value if isinstance(value, Tensor) and value.shape == x.shape else torch.where(x.isnan(), x, value)
 
 
 def _calm(x: Tensor) -> Tensor:
-    return torch.exp(x.clamp(max=0.9 * math.log(torch.finfo(x.dtype).max)))
+    return torch.exp(x.clamp(max=_calm_until(x)))
+
+
+def _calm_until(x: Tensor) -> float:
+    return 0.9 * math.log(torch.finfo(x.dtype).max)
+
+
+def _unless_calm(x: Tensor, slope: Any) -> Tensor:
+    return torch.where(x < _calm_until(x), torch.as_tensor(slope, dtype=x.dtype), 0.0)
+
+
+def _unless_zero(inner: Any, slope: Any) -> Any:
+    """The slope of a function whose argument may stand still where its own slope is infinite."""
+    return torch.where(inner == 0, 0.0, slope) if isinstance(inner, Tensor) else slope
 
 
 def _floor(x: Tensor, least: Any) -> Tensor:
@@ -152,12 +95,45 @@ def _sech(x: Tensor) -> Tensor:
     return 2 * small / (1 + small * small)
 
 
+def _inverse(x: Any) -> Any:
+    return x.reciprocal() if isinstance(x, Tensor) else 1 / x
+
+
+def _step(x: Any) -> Any:
+    return (x > 0).to(x.dtype) if isinstance(x, Tensor) else float(x > 0)
+
+
+def _share(a: Any, b: Any) -> Tensor:
+    """The part of `a` in the slope of the greater one; of two equal tensors each has half, as in torch."""
+    if isinstance(a, Tensor) and isinstance(b, Tensor):
+        return torch.heaviside(a - b, torch.tensor(0.5, dtype=a.dtype, device=a.device))
+    return (a >= b).to(a.dtype) if isinstance(a, Tensor) else (b < a).to(b.dtype)
+
+
+def _within(x: Tensor, least: Any, most: Any) -> Tensor:
+    return ((x >= least) & (x <= most)).to(x.dtype)
+
+
+def _sinc_slope(x: Tensor) -> Tensor:
+    # Near 0 the quotient cancels.
+    near = x.abs() < 0.01
+    far = torch.where(near, 1.0, x)
+    return torch.where(near, x * (x * x / 30 - 1 / 3), (torch.cos(far) - torch.sin(far) / far) / far)
+
+
+def _power_slope(base: Any, value: Any) -> Any:
+    """The derivative of a power by its exponent; 0 at 0."""
+    base = torch.as_tensor(base)
+    return torch.where(base == 0, 0.0, value * torch.log(base))
+
+
 def _clip(x: Any, least: Any, most: Any) -> Any:
-    return x.clamp(least, most) if isinstance(x, Tensor) else min(max(x, least), most)
+    return x.clamp(min=least).clamp(max=most) if isinstance(x, Tensor) else min(max(x, least), most)
 
 
 _UNARY: dict[str, Callable[[Tensor], Tensor]] = {
     "calm": _calm,
+    "sinc_slope": _sinc_slope,
     "Phi": torch.special.ndtr,
     "softplus": _softplus,
     "logcosh": lambda x: x.abs() + _softplus(-2 * x.abs()) - math.log(2),
@@ -177,6 +153,14 @@ NAMES: dict[str, Any] = {
     **_UNARY,
     "sigmoid": _of_number(torch.sigmoid, lambda x: 1 / (1 + math.exp(-x))),
     "hypot": _hypot,
+    "alike": _like,
+    "unless_calm": _unless_calm,
+    "unless_zero": _unless_zero,
+    "inverse": _inverse,
+    "step": _step,
+    "share": _share,
+    "within": _within,
+    "power_slope": _power_slope,
     "abs": abs,
     "clip": _clip,
     "maximum": _maximum,

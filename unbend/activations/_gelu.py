@@ -91,11 +91,17 @@ def gelu_tanh(x: Tensor) -> Tensor:
     return 0.5 * x * (1 + torch.tanh(_inner(x.clamp(-10, 10))))
 
 
-def gelu_tanh_slope(x: Tensor) -> Tensor:
-    """The slope of `gelu_tanh`."""
+def gelu_tanh_both(x: Tensor) -> tuple[Tensor, Tensor]:
+    """Value and slope of `gelu_tanh`."""
     z = x.clamp(-10, 10)
     t = torch.tanh(_inner(z))
-    return 0.5 * (1 + t) + 0.5 * x * (1 - t * t) * _ROOT * (1 + 3 * _CUBE * z * z)
+    gate = 0.5 * (1 + t)
+    return x * gate, gate + 0.5 * x * (1 - t * t) * _ROOT * (1 + 3 * _CUBE * z * z)
+
+
+def gelu_tanh_slope(x: Tensor) -> Tensor:
+    """The slope of `gelu_tanh`."""
+    return gelu_tanh_both(x)[1]
 
 
 def _inner(z: Tensor) -> Tensor:
@@ -132,6 +138,7 @@ class GELUTanh(Bend):
 
     function = staticmethod(gelu_tanh)
     derivative = staticmethod(gelu_tanh_slope)
+    both = staticmethod(gelu_tanh_both)
     aliases = ("gelu_new", "gelu_fast", "gelu_pytorch_tanh", "gelu_python_tanh", "gelu_accurate", "sielu")
 
     def __init__(self, *, lean: bool = False) -> None:

@@ -21,10 +21,16 @@ def golu(x: Tensor, gamma: float = 1.0) -> Tensor:
     return x * torch.exp(-tail)
 
 
+def golu_both(x: Tensor, gamma: float = 1.0) -> tuple[Tensor, Tensor]:
+    """Value and slope of `golu`."""
+    tail = torch.exp((-gamma * x).clamp(max=10.0))
+    gate = torch.exp(-tail)
+    return x * gate, gate * (1 + gamma * x * tail)
+
+
 def golu_slope(x: Tensor, gamma: float = 1.0) -> Tensor:
     """The slope of `golu`."""
-    tail = torch.exp((-gamma * x).clamp(max=10.0))
-    return torch.exp(-tail) * (1 + gamma * x * tail)
+    return golu_both(x, gamma)[1]
 
 
 class GoLU(Bend):
@@ -58,6 +64,7 @@ class GoLU(Bend):
 
     function = staticmethod(golu)
     derivative = staticmethod(golu_slope)
+    both = staticmethod(golu_both)
     aliases = ("expexpish",)
 
     def __init__(self, gamma: float = 1.0, *, lean: bool = False) -> None:

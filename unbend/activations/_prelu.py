@@ -19,12 +19,17 @@ def prelu(x: Tensor, weight: Tensor | float = 0.25) -> Tensor:
     References:
         He, Zhang, Ren, Sun (2015), arXiv:1502.01852.
     """
-    return torch.where(x > 0, x, weight * x)
+    return torch.relu(x) + weight * x.clamp(max=0)
 
 
 def prelu_slope(x: Tensor, weight: Tensor | float = 0.25) -> Tensor:
     """The slope of `prelu`; `weight` at the kink."""
     return weight + (1 - weight) * (x > 0).to(x.dtype)
+
+
+def prelu_partial(x: Tensor, weight: Tensor | float = 0.25) -> tuple[Tensor]:
+    """The derivative of `prelu` by its weight."""
+    return (x.clamp(max=0),)
 
 
 def prelu_dual(q11: Tensor, q12: Tensor, q22: Tensor, weight: Tensor | float) -> tuple[Tensor, Tensor]:
@@ -63,6 +68,7 @@ class PReLU(Bend):
 
     function = staticmethod(prelu)
     derivative = staticmethod(prelu_slope)
+    partials = staticmethod(prelu_partial)
     dual = staticmethod(prelu_dual)
     examples: ClassVar[tuple[Example, ...]] = (Example(), Example({"weight": -0.5, "channels": 3}))
 

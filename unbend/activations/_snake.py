@@ -29,6 +29,12 @@ def snake_slope(x: Tensor, a: Tensor | float = 1.0) -> Tensor:
     return 1 + torch.sin(2 * a * x)
 
 
+def snake_partial(x: Tensor, a: Tensor | float = 1.0) -> tuple[Tensor]:
+    """The derivative of `snake` by its frequency."""
+    wave = torch.sinc(a * x / math.pi)
+    return (x * x * (2 * wave * torch.cos(a * x) - wave * wave),)
+
+
 def snake_dual(q11: Tensor, q12: Tensor, q22: Tensor, a: Tensor | float) -> tuple[Tensor, Tensor]:
     """Kernel and derivative kernel of `snake`, from the means of the cosines and sines of Gaussian numbers."""
     c = 2 * a**2
@@ -71,6 +77,7 @@ class Snake(Bend):
 
     function = staticmethod(snake)
     derivative = staticmethod(snake_slope)
+    partials = staticmethod(snake_partial)
     dual = staticmethod(snake_dual)
     examples: ClassVar[tuple[Example, ...]] = (Example(), Example({"a": 3.0, "channels": 3, "trainable": False}))
 

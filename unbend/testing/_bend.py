@@ -9,7 +9,7 @@ from torch import Tensor
 
 from unbend.activations import Bend, bend
 from unbend.activations._facts_base import Facts
-from unbend.activations._lean_base import slope_of
+from unbend.activations._lean_base import LARGE, slope_of
 from unbend.activations._outline_base import Curve
 from unbend.testing._compare import close
 from unbend.testing._exact import exact
@@ -239,8 +239,10 @@ def fixed_points_are_complete(subject: Subject) -> None:
 
 @a_bend.check
 def lean_backward_is_the_same(subject: Subject) -> None:
-    """With `lean=True` output, gradients and second gradients are the same, under compile and export as well."""
+    """With `lean` output, gradients and second gradients are the same, under compile and export as well."""
     made, thin, x = the_bend(subject), the_bend(subject), subject.input()
+    made.lean, thin.lean = False, "slope"
+    close(gradients(thin, x), gradients(made, x), x.dtype, "the gradient from the slope")
     made.lean, thin.lean = False, True
     close(thin(x), made(x), x.dtype)
     close(gradients(thin, x), gradients(made, x), x.dtype, "the gradient")
@@ -270,10 +272,20 @@ def _second(made: Bend, x: Tensor) -> list[Tensor]:
 
 
 @a_bend.check
-def lean_keeps_only_its_input(subject: Subject) -> None:
-    """With `lean=True` nothing as large as the input is kept for the backward pass but the input itself."""
+def lean_keeps_one_tensor(subject: Subject) -> None:
+    """With `lean=True` only the input is kept for the backward pass; with "slope" one tensor, two with parameters."""
     made, x = the_bend(subject), subject.input().requires_grad_()
     made.lean = True
+    kept = _kept(made, x)
+    assert all(t.data_ptr() == x.data_ptr() for t in kept), f"{len(kept)} tensors as large as the input are kept"
+    made.lean = "slope"
+    most = 2 if any(p.requires_grad for p in made.parameters()) else 1
+    kept = _kept(made, x)
+    assert len(kept) <= most, f"{len(kept)} tensors as large as the input are kept"
+
+
+def _kept(made: Bend, x: Tensor) -> list[Tensor]:
+    """The tensors as large as the input that a call keeps for its backward pass."""
     kept: list[Tensor] = []
 
     def keep(t: Tensor) -> Tensor:
@@ -282,8 +294,28 @@ def lean_keeps_only_its_input(subject: Subject) -> None:
 
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda t: t):
         made(x)
-    large = [t for t in kept if t.numel() >= x.numel()]
-    assert all(t.data_ptr() == x.data_ptr() for t in large), f"{len(large)} tensors as large as the input are kept"
+    return [t for t in kept if t.numel() >= x.numel()]
+
+
+@a_bend.check
+def large_inputs_are_the_same(subject: Subject) -> None:
+    """On an input so large that it is computed in pieces, value and gradients are those of the plain function."""
+    made = the_bend(subject, torch.float32)
+    shape = (-(-LARGE // 15) + 1, 3, 5) if made.dim == 1 else (-(-LARGE // 15) + 1, 5, 3)
+    x = torch.randn(shape, generator=torch.Generator().manual_seed(0), requires_grad=True)
+    weight = torch.cos(torch.arange(x.numel(), dtype=x.dtype)).view(shape) / len(x)
+    wanted = [x, *(p for p in made.parameters() if p.requires_grad)]
+    plain = made.function(x, *made.values(x.ndim, made.dim, x.dtype))
+    expected = torch.autograd.grad(plain, wanted, weight, allow_unused=True, materialize_grads=True)
+    with torch.no_grad():
+        close(made(x), plain, x.dtype, "the value without gradients")
+    for lean in (False, True, "slope"):
+        made.lean = lean
+        y = made(x)
+        close(y, plain, x.dtype, f"the value with lean={lean!r}")
+        got = torch.autograd.grad(y, wanted, weight, allow_unused=True, materialize_grads=True)
+        # The gradient of a parameter is a sum of a quarter of a million terms.
+        close(got, expected, x.dtype, f"the gradient with lean={lean!r}", times=5)
 
 
 @a_bend.check
