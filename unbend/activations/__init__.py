@@ -12,6 +12,7 @@ from unbend.activations._golu import GoLU as GoLU, golu as golu
 from unbend.activations._kan import KANLayer as KANLayer
 from unbend.activations._k_sparse import BatchTopK as BatchTopK, KSparse as KSparse, k_sparse as k_sparse
 from unbend.activations._names import bend as bend
+from unbend.activations._outline_base import Line as Line, Outline as Outline
 from unbend.activations._prelu import PReLU as PReLU, prelu as prelu
 from unbend.activations._relu import ReLU as ReLU, relu as relu
 from unbend.activations._silu import SiLU as SiLU, silu as silu
