@@ -5,12 +5,18 @@ from unbend.activations._catalogue_base import catalogue as catalogue
 from unbend.activations._cauchy import Cauchy as Cauchy, cauchy as cauchy
 from unbend.activations._closed_form import ClosedForm as ClosedForm
 from unbend.activations._evonorm import EvoNorm as EvoNorm, evonorm as evonorm
+from unbend.activations._gated_form import GatedForm as GatedForm
 from unbend.activations._gelu import GELU as GELU, GELUTanh as GELUTanh, gelu as gelu, gelu_tanh as gelu_tanh
 from unbend.activations._glu import GEGLU as GEGLU, GLU as GLU, Bilinear as Bilinear, ReGLU as ReGLU, SwiGLU as SwiGLU
 from unbend.activations._glu_base import matched_hidden as matched_hidden
 from unbend.activations._golu import GoLU as GoLU, golu as golu
 from unbend.activations._kan import KANLayer as KANLayer
 from unbend.activations._k_sparse import BatchTopK as BatchTopK, KSparse as KSparse, k_sparse as k_sparse
+from unbend.activations._matrix_activation import (
+    DiagMatrixActivation as DiagMatrixActivation,
+    TridiagMatrixActivation as TridiagMatrixActivation,
+    matrix_activation as matrix_activation,
+)
 from unbend.activations._names import bend as bend
 from unbend.activations._outline_base import Line as Line, Outline as Outline
 from unbend.activations._prelu import PReLU as PReLU, prelu as prelu
