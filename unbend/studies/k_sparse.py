@@ -112,7 +112,7 @@ main = Study(
     reference="plain",
     baselines=("pixels", "plain", "denoising", "dropout"),
     notes="The paper's table on MNIST with 1,000 units, from memory: error of a logistic regression on pixels 7.2 %, "
-    "denoising 1.95, dropout 1.80, k = 10: 2.10, k = 25: 1.35, k = 40: 1.54. Here there are 256 units and 600 steps. The "
+    "denoising 1.95, dropout 1.80, k = 10: 2.10, k = 25: 1.35, k = 40: 1.54. Here 256 units and 600 steps. The "
     "metric accuracy is that of a linear reader trained along with the codes, and loss its cross-entropy. Seen before "
     "the run, at one seed: on shifted-digits no coder was much above chance, so mnist5k, nearer to the paper, took its "
     "place; it needs the data extra.",
