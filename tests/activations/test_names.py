@@ -5,7 +5,8 @@ import torch
 
 import unbend
 from unbend._errors import ArgumentError, UnknownNameError
-from unbend.activations import GELU, GELUTanh, GoLU, PReLU, SiLU
+from unbend.activations import GELU, GatedForm, GELUTanh, GoLU, PReLU, SiLU, catalogue
+from unbend.activations._names import names, plain
 
 
 @pytest.mark.parametrize(
@@ -42,3 +43,16 @@ def test_names_of_transformers_mean_the_same_function(name: str) -> None:
 def test_names_of_torch_mean_the_same_function(cls: type) -> None:
     x = torch.linspace(-6, 6, 101)
     torch.testing.assert_close(unbend.bend(cls.__name__)(x), cls()(x))
+
+
+def test_modules_that_are_no_bends_are_found_by_their_aliases() -> None:
+    for made in names().values():
+        assert isinstance(made, str) or issubclass(made, torch.nn.Module)
+    assert isinstance(unbend.bend("reglu"), GatedForm)
+    with pytest.raises(UnknownNameError):
+        unbend.bend("KANLayer")
+
+
+def test_every_entry_of_the_catalogue_but_the_vectors_has_a_name() -> None:
+    missing = [e.name for e in catalogue().values() if e.kind != "vector" and plain(e.name) not in names()]
+    assert not missing

@@ -137,7 +137,8 @@ class Digest:
 
 @functools.cache
 def _public() -> dict[str, list[Export]]:
-    from unbend.activations._names import names
+    from unbend.activations._catalogue_base import catalogue
+    from unbend.activations._names import carrier, names
 
     found: dict[str, list[Export]] = {}
     for export in (export for room in METHOD_ROOMS for export in exports(room).values()):
@@ -145,7 +146,8 @@ def _public() -> dict[str, list[Export]]:
     bends = exports("activations")
     for name, made in names().items():
         # A name of the catalogue of closed forms is a string.
-        found.setdefault(name, []).append(bends["ClosedForm" if isinstance(made, str) else made.__name__])
+        made = carrier(catalogue()[made]) if isinstance(made, str) else made
+        found.setdefault(name, []).append(bends[made.__name__])
     return found
 
 

@@ -25,6 +25,7 @@ from unbend.study._curve import Curve, sample
 from unbend.study._papers import papers
 
 SURVEY = "2402.09092"
+_CARRIERS = ("Bend", "ClosedForm", "GatedForm")  # not bends, but what bends and entries are made of
 _ENOUGH = 40  # bends for which starting another process pays
 
 Kind = Literal["class", "closed form", "gated", "vector", "layer"]
@@ -147,11 +148,16 @@ def made(name: str) -> Bend:
     found = names()[plain(name)]
     if isinstance(found, str):
         return ClosedForm(found, dtype=torch.float64)
-    return _built(found).double()
+    return _built(cast("type[Bend]", found)).double()
 
 
 def _built(made: type[Bend]) -> Bend:
     return made(**made.examples[0].args)
+
+
+def _needs_nothing(made: type[nn.Module]) -> bool:
+    parameters = inspect.signature(made).parameters.values()
+    return all(p.default is not p.empty or p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD) for p in parameters)
 
 
 def _with(portrait: Portrait, **changes: Any) -> Portrait:
@@ -186,7 +192,7 @@ def _described() -> list[Portrait]:
     found = [
         _of_class(made, own.get(made.__name__, []))
         for made in classes
-        if isinstance(made, type) and issubclass(made, nn.Module) and made not in (Bend, ClosedForm)
+        if isinstance(made, type) and issubclass(made, nn.Module) and made.__name__ not in _CARRIERS
     ]
     found += [_of_entry(entry, others.get(entry.name, [])) for entry in rest]
     return sorted(found, key=lambda portrait: _KINDS.index(portrait.kind))
@@ -207,6 +213,8 @@ def _of_class(made: type[nn.Module], entries: Sequence[Entry]) -> Portrait:
         parameters = {key: float(value) for key, value in built.start.items() if isinstance(value, int | float)}
         learned = any(parameter.requires_grad for parameter in built.parameters())
         code, known = f'unbend.bend("{name}")', [*made.aliases, *known]
+    elif entry and _needs_nothing(made):
+        code = f'unbend.bend("{entry.name}")'
     return Portrait(
         name=name,
         title=made.__name__,
@@ -231,7 +239,7 @@ def _of_entry(entry: Entry, aliases: Sequence[str]) -> Portrait:
         name=entry.name,
         title=entry.name,
         kind=kind,
-        code=f'unbend.bend("{entry.name}")' if kind == "closed form" else "",
+        code=f'unbend.bend("{entry.name}")' if kind != "vector" else "",
         family=entry.family,
         formula=entry.formula,
         computed=entry.stable,
