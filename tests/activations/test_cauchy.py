@@ -2,6 +2,7 @@
 
 import cmath
 import math
+from itertools import pairwise
 
 import pytest
 import torch
@@ -78,7 +79,7 @@ def test_a_sum_over_poles_is_the_function_inside() -> None:
             total = total + cauchy(x - pole.real, strength.real, -strength.imag * pole.imag, pole.imag)
         errors.append(float((total - x.exp()).abs().max()))
     assert errors[-1] < 1e-8
-    assert all(later < earlier / 100 for earlier, later in zip(errors, errors[1:]))
+    assert all(later < earlier / 100 for earlier, later in pairwise(errors))
 
 
 @pytest.mark.parametrize("d", [0.0, -1.0, math.inf])

@@ -107,7 +107,7 @@ class Cauchy(Bend):
 
     @property
     def outline(self) -> Outline:
-        """With x = d cot(psi) the n-th derivative is zero where cos(phi - (n + 1) psi) is, phi the angle of the pole."""
+        """With x = d cot(psi) the n-th derivative is zero where cos(phi - (n + 1) psi) is, phi the kernel's angle."""
         odd, even, d = (torch.as_tensor(self.at(name), dtype=torch.float64) for name in ("lambda1", "lambda2", "d"))
         d = d.abs()
         phi = torch.atan2(even / d, odd)

@@ -17,4 +17,5 @@ from unbend.layers._moments import (
     relu_moments as relu_moments,
 )
 from unbend.layers._monotonic import MonotonicLinear as MonotonicLinear, three_way as three_way
+from unbend.layers._remove_dc import RemoveDC as RemoveDC
 from unbend.layers._squeeze_excite import SqueezeExcite as SqueezeExcite

@@ -62,7 +62,7 @@ class XNet(nn.Module):
         dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
-        at_least(1, inputs=inputs), at_least(1, width=width), at_least(1, outputs=outputs)
+        inputs, width, outputs = at_least(1, inputs=inputs), at_least(1, width=width), at_least(1, outputs=outputs)
         self.enter = nn.Linear(inputs, width, device=device, dtype=dtype)
         self.kernels = Cauchy(lambda1, lambda2, d, channels=width, dim=-1, device=device, dtype=dtype)
         self.leave = nn.Linear(width, outputs, device=device, dtype=dtype)
