@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import _bends
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
@@ -27,7 +28,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 def pages() -> dict[str, str]:
     """`path -> Markdown` of every generated page."""
-    made = {"papers.md": papers_page(), "studies/index.md": studies_page()}
+    made = {"papers.md": papers_page(), "studies/index.md": studies_page(), **_bends.pages()}
     for result in results():
         made[f"studies/{result['study']}.md"] = study_page(result)
     for room in METHOD_ROOMS:
@@ -37,6 +38,8 @@ def pages() -> dict[str, str]:
         for export in exports(room).values():
             (card,) = show(f"{room}.{export.name}")
             made[page_of(export.dotted)] = method_page(card)
+    for name, picture in _bends.class_pictures().items():
+        made[page_of(f"unbend.activations.{name}")] += picture
     return made
 
 

@@ -209,7 +209,7 @@ def _bounds(window: alt.Scale) -> Chart:
 
 def _bounded(bend: Bend) -> dict[str, list[dict[str, Any]]]:
     low, high = (torch.tensor(end, dtype=torch.float64) for end in ENDS)
-    least, most = (float(end) for end in bend.bounds(low, high))
+    least, most = (float(end.detach()) for end in bend.bounds(low, high))
     lines = bend.relax(low, high)
     ends = [{"x": float(x), "y": float(lines.lower(x)), "y2": float(lines.upper(x))} for x in (low, high)]
     return {"box": [{"x": ENDS[0], "x2": ENDS[1], "y": least, "y2": most}], "band": ends}
