@@ -14,3 +14,4 @@ from unbend.data._stdlib_text import stdlib_text as stdlib_text
 from unbend.data._table import Table as Table
 from unbend.data._tables import auto_mpg as auto_mpg, breast_cancer as breast_cancer, diabetes as diabetes, wine as wine
 from unbend.data._text import Text as Text
+from unbend.data._two_waves import two_waves as two_waves
