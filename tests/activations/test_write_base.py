@@ -1,4 +1,4 @@
-"""Code written from a formula: its derivatives are those of autograd, for every entry, and nothing is computed twice."""
+"""Code written from a formula: its derivatives are those of autograd for every entry; nothing is computed twice."""
 
 import re
 

@@ -81,8 +81,8 @@ def _minimum(a: Any, b: Any) -> Tensor:
 
 
 def _softplus(x: Tensor) -> Tensor:
-    # F.softplus turns to a line at 20, which costs float64 its last eight digits.
-    return -F.logsigmoid(-x)
+    # At 20, where torch turns to a line by default, float64 would lose its last eight digits.
+    return F.softplus(x, threshold=40)
 
 
 def _hypot(x: Tensor, c: Any) -> Tensor:

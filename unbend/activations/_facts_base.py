@@ -7,11 +7,13 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from unbend.activations import _gauss_base as _gauss
 from unbend.activations._outline_base import Curve, Line, Outline, beside, row
 
 _FAR = 1e6  # beyond it a curve is taken for its tails
 _HALVINGS = 80
 _EQUAL = 1e-12  # relative to 1 + |value|
+_SETTLED = 1e-9  # a variance that changes by less is taken for fixed
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,9 @@ class Facts:
         breaks: where the slope turns or jumps, in one period if periodic.
         fixed: intervals (low, high) where f(x) = x, single points as (x, x); within a period of zero if periodic.
         period: of the curve, or of its deviation from a line; None where there is none, or channels differ.
+        variance: pairs (q, chi): a variance q from 1e-6 to 1e4 with E f(sqrt(q) Z)^2 = q, averaged over channels, and
+            chi = E f'(sqrt(q) Z)^2, the factor by which the distance of two near inputs grows from layer to layer;
+            (0, chi) first where f(0) = 0. Where every q is fixed, none but 0 is named.
     """
 
     zero: float
@@ -49,6 +54,7 @@ class Facts:
     breaks: tuple[float, ...]
     fixed: tuple[tuple[float, float], ...]
     period: float | None
+    variance: tuple[tuple[float, float], ...]
 
 
 def facts(f: Curve, slope: Curve, outline: Outline) -> Facts:
@@ -81,6 +87,7 @@ def facts(f: Curve, slope: Curve, outline: Outline) -> Facts:
         breaks=_points(breaks),
         fixed=_fixed(f, slope, outline, zero),
         period=None if outline.period is None else _same(torch.as_tensor(outline.period)),
+        variance=_variance(f, slope, outline),
     )
 
 
@@ -150,6 +157,25 @@ def _fixed(f: Curve, slope: Curve, outline: Outline, zero: Tensor) -> tuple[tupl
     alone = (off(roots) == 0) & (off(roots - aside) != 0) & (off(roots + aside) != 0)
     found |= {(round(x, 9) + 0.0, round(x, 9) + 0.0) for x in roots[alone].tolist()}
     return tuple(sorted(found))
+
+
+def _variance(f: Curve, slope: Curve, outline: Outline) -> tuple[tuple[float, float], ...]:
+    """Fixed points of the variance map, bracketed on a grid of 20 to the decade."""
+    q = 10 ** (torch.linspace(-6, 4, 201, dtype=torch.float64) + 0.0061)  # off the round numbers, where a root may be
+    cuts = _gauss.cuts(outline, float(q[-1].sqrt()))
+
+    def off(q: Tensor) -> Tensor:
+        gap = _gauss.second_moment(f, cuts, q) / q - 1
+        return torch.where(gap.abs() < _SETTLED, 0.0, gap)
+
+    gap = off(q)
+    at = (gap[1:].sign() * gap[:-1].sign() < 0).nonzero()[:, 0]
+    found = _crossing(off, q[at], q[at + 1]) if len(at) else q[:0]
+    origin = torch.full((), 1e-24, dtype=q.dtype)
+    if bool((f(torch.zeros(len(cuts), 1, dtype=q.dtype)) == 0).all()):
+        found = torch.cat([origin[None], found])
+    chi = _gauss.second_moment(slope, cuts, found)
+    return tuple((q if q > float(origin) else 0.0, x) for q, x in zip(found.tolist(), chi.tolist(), strict=True))
 
 
 def _open(x: float) -> float:

@@ -5,14 +5,16 @@ bends, so that a kink costs no accuracy, nor does a variance so large that a smo
 """
 
 import math
+from functools import cache
 
 import torch
-from numpy.polynomial.legendre import leggauss
+from numpy.polynomial.legendre import leggauss as _leggauss
 from torch import Tensor
 
 from unbend._errors import ArgumentError
 from unbend.activations._outline_base import Curve, Outline, answer_type, row
 
+leggauss = cache(_leggauss)
 _REACH = 9.5  # standard deviations; what lies beyond weighs 2e-21
 _PANELS = (-_REACH, -6.0, -4.0, -2.0, 0.0, 2.0, 4.0, 6.0, _REACH)
 _ORDER = 10
@@ -56,6 +58,12 @@ def cuts(outline: Outline, std: float) -> Tensor:
         half = torch.where(half > 0, half, 1.0)
         kinks = [*points, *(middle + k * half for k in (-9, -3, 3, 9))]
     return row(kinks, zero)
+
+
+def second_moment(f: Curve, cuts: Tensor, q: Tensor) -> Tensor:
+    """The mean of `f(X)^2`, X ~ N(0, q), for each of the variances `q` (n,), averaged over channels."""
+    std = q.sqrt().expand(len(cuts), -1)
+    return expectation(lambda x: f(x) ** 2, torch.zeros_like(std), std, cuts[:, None]).mean(0)
 
 
 def pair(f: Curve, outline: Outline, q11: Tensor, q12: Tensor, q22: Tensor) -> Tensor:
