@@ -37,6 +37,9 @@ class Entry:
         place: section or equation of the survey.
         status: how well the formula is verified, a key of `STATUS`.
         note: what must be known of it.
+        alias_of: the entry that is the same function, such as "golu"; or the family that it belongs to at fixed values,
+            such as "swish(b=1)". `duplicates()` finds them.
+        also: further names of it in the literature.
         values: f(-2), f(-0.5), f(1) as the source of the catalogue computed them.
     """
 
@@ -51,6 +54,8 @@ class Entry:
     place: str
     status: Status
     note: str
+    alias_of: str = field(repr=False)  # the digest of a study follows the repr: what is computed, not what it is called
+    also: tuple[str, ...] = field(repr=False)
     values: tuple[float, ...]
 
     @property
@@ -69,12 +74,13 @@ def catalogue() -> dict[str, Entry]:
 
 def _entry(row: dict[str, str]) -> Entry:
     fields: dict[str, Any] = {
-        name: text for name, text in row.items() if name not in ("parameters", "learned", "values")
+        name: text for name, text in row.items() if name not in ("parameters", "learned", "also", "values")
     }
     return Entry(
         **fields,
         parameters=_defaults(row["parameters"]) if row["kind"] != "vector" else {},
         learned=row["learned"] == "yes",
+        also=tuple(row["also"].split(",")) if row["also"] else (),
         values=tuple(float(value) for value in row["values"].split(",") if value),
     )
 
@@ -100,3 +106,27 @@ def _number(node: ast.expr) -> float:
             return math.log(_number(value))
         case _:
             raise ArgumentError.of("parameters", ast.unparse(node), "a number")
+
+
+def document(entry: Entry) -> str:
+    """The docstring of one entry."""
+    defaults = ", ".join(f"{name}={value:.6g}" for name, value in entry.parameters.items())
+    place = f"; {entry.place} of the survey" if entry.place else ""
+    note = f" {entry.note}." if entry.note else ""
+    lines = [
+        f"{entry.name}: {entry.family.lower()}{f' ({entry.year})' if entry.year else ''}.",
+        "",
+        "Formula:",
+        f"    y = {entry.code}",
+        "",
+        "Shape:",
+        "    x: (*), floating; y: (*), same type.",
+        "",
+        "Behaviour:",
+        f"    Defaults: {defaults or 'no parameters'}. Status: {STATUS[entry.status]}{place}.{note}",
+        *([f"    The source prints y = {entry.formula}"] if entry.stable else []),
+        "",
+        "References:",
+        "    Kunc, Klema (2024), Three Decades of Activations, arXiv:2402.09092.",
+    ]
+    return "\n".join(lines)

@@ -7,7 +7,7 @@ import torch
 from unbend._contract import Example
 from unbend._errors import ArgumentError, UnknownNameError
 from unbend.activations._base import Bend, Lean, Outline
-from unbend.activations._catalogue_base import STATUS, Entry, catalogue
+from unbend.activations._catalogue_base import Entry, catalogue, document
 from unbend.activations._certain_base import outline_of
 from unbend.activations._code_base import torch_function
 
@@ -100,27 +100,3 @@ def closed_form(name: str) -> Entry:
     if name not in bends:
         raise UnknownNameError.of("closed form", name, bends)
     return bends[name]
-
-
-def document(entry: Entry) -> str:
-    """The docstring of one entry."""
-    defaults = ", ".join(f"{name}={value:.6g}" for name, value in entry.parameters.items())
-    place = f"; {entry.place} of the survey" if entry.place else ""
-    note = f" {entry.note}." if entry.note else ""
-    lines = [
-        f"{entry.name}: {entry.family.lower()}{f' ({entry.year})' if entry.year else ''}.",
-        "",
-        "Formula:",
-        f"    y = {entry.code}",
-        "",
-        "Shape:",
-        "    x: (*), floating; y: (*), same type.",
-        "",
-        "Behaviour:",
-        f"    Defaults: {defaults or 'no parameters'}. Status: {STATUS[entry.status]}{place}.{note}",
-        *([f"    The source prints y = {entry.formula}"] if entry.stable else []),
-        "",
-        "References:",
-        "    Kunc, Klema (2024), Three Decades of Activations, arXiv:2402.09092.",
-    ]
-    return "\n".join(lines)

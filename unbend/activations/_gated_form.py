@@ -8,8 +8,7 @@ from torch import Tensor, nn
 
 from unbend._contract import Example
 from unbend._errors import ArgumentError, UnknownNameError
-from unbend.activations._catalogue_base import Entry, catalogue
-from unbend.activations._closed_form import document
+from unbend.activations._catalogue_base import Entry, catalogue, document
 from unbend.activations._code_base import torch_function
 
 
