@@ -42,8 +42,8 @@ def index(shown: Sequence[Portrait], families: Sequence[str]) -> str:
         [
             "# Bends",
             "",
-            f"{len(shown)} nonlinearities of the literature, {curved} of them functions of one number with all their faces:",
-            "`unbend.bend(NAME)` makes one, and [the guide](../guide/activations.md) says what it can.",
+            f"{len(shown)} nonlinearities of the literature, {curved} of them functions of one number with all",
+            "their faces: `unbend.bend(NAME)` makes one, and [the guide](../guide/activations.md) says what it can.",
             "`unbend gallery` writes a page on which they can be searched, filtered by their facts, and overlaid.",
             "",
             "| family | bends | of them UNVERIFIED |",

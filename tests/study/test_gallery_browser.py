@@ -151,6 +151,24 @@ def test_overlay_compares_values_and_facts(page, address):
     assert again.locator("#told thead th").all_inner_texts() == ["", "GoLU", "Snake"]
 
 
+def test_a_parameter_is_varied(page, address):
+    page.locator("li", has_text="GoLU").first.click()
+    page.click("button[data-knob=gamma]")
+    assert page.locator("#plot .curve").count() == 5
+    rows = [row.split("\t") for row in page.locator("#read tr").all_inner_texts()]
+    # At x = 1 the value is exp(-exp(-gamma)).
+    assert rows[1:] == [
+        ["GoLU", "0.6922"],
+        ["gamma = 0.5", "0.5452"],
+        ["gamma = 0.75", "0.6235"],
+        ["gamma = 1.5", "0.8"],
+        ["gamma = 2", "0.8734"],
+    ]
+    assert reopened(page, address).locator("#plot .curve").count() == 5
+    page.click("[data-order='1']")
+    assert page.locator("#plot .curve").count() == 2
+
+
 def test_the_pointer_reads_the_curve(page):
     page.locator("li", has_text="ReLU").first.click()
     box = page.locator("#plot svg").bounding_box()

@@ -3,6 +3,7 @@
 import math
 
 import pytest
+import torch
 
 from unbend._errors import UnknownNameError
 from unbend.activations import Bend, bend, catalogue
@@ -88,6 +89,15 @@ def test_years_are_read_from_what_is_printed(everything):
     assert year_of(by_name["binary_step"]) == 1943
     assert year_of(by_name["sigmoid"]) == 1970
     assert all(1800 < (year_of(portrait) or 1950) < 2030 for portrait in everything)
+
+
+def test_fans_show_what_a_parameter_does():
+    golu, elu, relu = portraits(["golu", "elu", "relu"])
+    assert relu.faces.fans == {}
+    assert list(golu.faces.fans["gamma"]) == [0.5, 0.75, 1.5, 2.0]
+    x = torch.linspace(-5, 5, 101, dtype=torch.float64)
+    torch.testing.assert_close(golu.faces.fans["gamma"][2.0], bend("golu", gamma=2.0)(x), rtol=1e-9, atol=1e-12)
+    torch.testing.assert_close(elu.faces.fans["a"][0.5][0], torch.tensor(-5.0).double().expm1() / 2)
 
 
 def test_two_processes_compute_the_same(monkeypatch):

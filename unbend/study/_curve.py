@@ -11,6 +11,8 @@ LOW, HIGH = -5.0, 5.0
 STEPS = 200
 _MOST_STEPS = 1600
 _STEP = 1e-5
+_FACTORS = (0.5, 0.75, 1.5, 2.0)
+_BESIDE_ZERO = (-1.0, -0.5, 0.5, 1.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +44,17 @@ def sample(bend: Bend, low: float = LOW, high: float = HIGH) -> Curve:
         if steps >= _MOST_STEPS or not (_rough(value) or _rough(slope)):
             return Curve(low, high, (value, slope, curvature))
         steps *= 2
+
+
+def stops(value: float) -> list[float]:
+    """Values around that of a parameter, at which to show what it does."""
+    return [value * factor for factor in _FACTORS] if value else list(_BESIDE_ZERO)
+
+
+def value_at(bend: Bend, low: float = LOW, high: float = HIGH) -> Tensor:
+    """The values alone, at every other point of `sample`'s 200 steps."""
+    with torch.no_grad():
+        return _finite(bend(_even(low, high, STEPS // 2 + 1)))
 
 
 def _even(low: float, high: float, count: int) -> Tensor:

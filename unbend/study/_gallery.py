@@ -198,9 +198,13 @@ def _data(portrait: Portrait, labels: Sequence[str], holds: set[str]) -> dict[st
             "lipschitz": lipschitz if math.isfinite(lipschitz) else None,
             "gain": portrait.faces.gain,
             "curve": [_packed(order) for order in portrait.faces.curve.orders],
+            "fans": {
+                name: [[float(f"{stop:.4g}"), _packed(values)] for stop, values in fan.items()]
+                for name, fan in portrait.faces.fans.items()
+            },
         }
     # What is absent says so by its absence.
-    return {key: value for key, value in found.items() if value not in (None, "", [], ())}
+    return {key: value for key, value in found.items() if value not in (None, "", [], (), {})}
 
 
 def _packed(values: Tensor) -> str:

@@ -3,17 +3,17 @@
 import inspect
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any, Literal, cast, get_args
 
 import torch
 from joblib import Parallel, delayed
-from torch import nn
+from torch import Tensor, nn
 
 from unbend import activations
 from unbend._docs import sections
-from unbend._errors import UnknownNameError
+from unbend._errors import ArgumentError, UnknownNameError
 from unbend._rooms import exports
 from unbend.activations import Bend, ClosedForm, catalogue
 from unbend.activations._catalogue_base import STATUS, Entry
@@ -21,7 +21,7 @@ from unbend.activations._facts_base import Facts
 from unbend.activations._formula_base import Cost
 from unbend.activations._names import names, plain
 from unbend.study import _ledger
-from unbend.study._curve import Curve, sample
+from unbend.study._curve import Curve, sample, stops, value_at
 from unbend.study._papers import papers
 
 SURVEY = "2402.09092"
@@ -34,12 +34,21 @@ _KINDS = get_args(Kind)
 
 @dataclass(frozen=True, eq=False)
 class Faces:
-    """What is computed from the code of a bend, for its parameters as they stand at the start."""
+    """What is computed from the code of a bend, for its parameters as they stand at the start.
+
+    Attributes:
+        curve: value, slope and curvature.
+        facts: monotony, ranges and the like.
+        cost: operations of the formula.
+        gain: factor that keeps a second moment; None where there is none.
+        fans: by parameter, the values of the curve for other values of that parameter.
+    """
 
     curve: Curve
     facts: Facts
     cost: Cost
     gain: float | None
+    fans: dict[str, dict[float, Tensor]] = field(default_factory=dict[str, dict[float, Tensor]])
 
 
 @dataclass(frozen=True)
@@ -127,7 +136,7 @@ def portraits(only: Iterable[str] | None = None, *, faces: bool = True, jobs: in
     computed: dict[str, Faces] = {}
     for part in Parallel(n_jobs=jobs)(delayed(_all_faces)(batch) for batch in batches):
         computed |= cast("dict[str, Faces]", part)
-    return [_with(portrait, faces=computed.get(portrait.name)) for portrait in found]
+    return [replace(portrait, faces=computed.get(portrait.name)) for portrait in found]
 
 
 def faces_of(bend: Bend) -> Faces:
@@ -140,28 +149,41 @@ def faces_of(bend: Bend) -> Faces:
 
 def _all_faces(batch: Sequence[str]) -> dict[str, Faces]:
     torch.set_num_threads(1)
-    return {name: faces_of(made(name)) for name in batch}
+    return {name: replace(faces_of(made(name)), fans=_fans(name)) for name in batch}
 
 
-def made(name: str) -> Bend:
+def _fans(name: str) -> dict[str, dict[float, Tensor]]:
+    numbers = {key: float(value) for key, value in made(name).start.items() if isinstance(value, int | float)}
+    fans = {key: _fan(name, key, value) for key, value in numbers.items()}
+    return {key: fan for key, fan in fans.items() if fan}
+
+
+def _fan(name: str, parameter: str, value: float) -> dict[float, Tensor]:
+    found: dict[float, Tensor] = {}
+    for stop in stops(value):
+        try:
+            found[stop] = value_at(made(name, **{parameter: stop}))
+        except (ArgumentError, TypeError):  # a value that it refuses, or a parameter that is no argument
+            continue
+    return found
+
+
+def made(name: str, **values: Any) -> Bend:
     """The bend in float64: a default given to a narrower parameter is not quite the default."""
     found = names()[plain(name)]
     if isinstance(found, str):
-        return ClosedForm(found, dtype=torch.float64)
-    return _built(cast("type[Bend]", found)).double()
+        return ClosedForm(found, dtype=torch.float64, **values)
+    return _built(cast("type[Bend]", found), **values).double()
 
 
-def _built(made: type[Bend]) -> Bend:
-    return made(**made.examples[0].args)
+def _built(made: type[Bend], **values: Any) -> Bend:
+    arguments: dict[str, Any] = {**made.examples[0].args, **values}
+    return made(**arguments)
 
 
 def _needs_nothing(made: type[nn.Module]) -> bool:
     parameters = inspect.signature(made).parameters.values()
     return all(p.default is not p.empty or p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD) for p in parameters)
-
-
-def _with(portrait: Portrait, **changes: Any) -> Portrait:
-    return Portrait(**{**vars(portrait), **changes})
 
 
 def _place(name: str, found: Sequence[Portrait]) -> int:

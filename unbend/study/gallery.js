@@ -6,7 +6,7 @@ const { labels, bends } = JSON.parse(find("#data").textContent);
 const list = find("#grid ul");
 const cards = [...list.children];
 const filters = [...document.querySelectorAll("input[name=is]")];
-const state = { q: "", is: new Set(), family: "", sort: "order", down: false, on: [], orders: null, reach: REACH, cursor: 1 };
+const state = { q: "", is: new Set(), family: "", sort: "order", down: false, on: [], orders: null, vary: "", reach: REACH, cursor: 1 };
 
 bends.forEach((bend, place) => {
   bend.place = place;
@@ -57,8 +57,9 @@ function arrange() {
 const drawable = () => state.on.filter((bend) => curves(bend));
 
 // Several bends with all their derivatives are a thicket: unless told, they show their values only.
-const orders = () => state.orders ?? (drawable().length > 1 ? [0] : [0, 1, 2]);
-const view = () => ({ orders: orders(), reach: state.reach, cursor: state.cursor });
+const orders = () => (varied() ? [0] : state.orders ?? (drawable().length > 1 ? [0] : [0, 1, 2]));
+const varied = () => (state.on.length === 1 && state.on[0].fans?.[state.vary] ? state.vary : "");
+const view = () => ({ orders: orders(), reach: state.reach, cursor: state.cursor, vary: varied() });
 
 function toggle(bend) {
   const there = state.on.indexOf(bend);
@@ -104,8 +105,13 @@ function dot(bend, drawn) {
 
 function read(drawn) {
   const heads = [`x = ${short(state.cursor)}`, ...orders().map((order) => ORDERS[order])];
+  const blades = varied() ? fan(drawn[0], varied()) : [];
   const body = drawn.map((bend) => make("tr", {}, make("th", { scope: "row" }, dot(bend, drawn), bend.title),
     ...orders().map((order) => make("td", { class: "number" }, short(at(curves(bend)[order], state.cursor))))));
+  for (const { value, curve, hue } of blades) {
+    const mark = make("span", { class: "dot", style: `background: ${hue}` });
+    body.push(make("tr", {}, make("th", { scope: "row" }, mark, `${varied()} = ${short(value)}`), make("td", { class: "number" }, short(at(curve, state.cursor)))));
+  }
   find("#read").replaceChildren(make("table", {}, make("thead", {}, make("tr", {}, ...heads.map((head) => make("th", { scope: "col" }, head)))), make("tbody", {}, ...body)));
   const plotted = find("#plot");
   plotted.ariaValueNow = String(state.cursor);
@@ -129,6 +135,7 @@ function told(bend, drawn) {
   if (bend.is?.includes("unverified")) parts.push(make("p", { class: "warning" }, bend.status));
   parts.push(make("div", { class: "big" }, ...[...bend.card.querySelector(".formula").children].map((node) => node.cloneNode(true))));
   if (bend.code) parts.push(snippet(bend.code));
+  if (bend.fans && state.on.length === 1) parts.push(knobs(bend));
   const lines = [["parameters", bend.parameters], ["computed as", bend.computed], ["also called", bend.aliases?.join(", ")], ["family", bend.family],
     ["year", bend.when], ["in the survey", bend.place], ["formula", bend.is?.includes("unverified") ? "" : bend.status], ["note", bend.note]];
   parts.push(make("dl", {}, ...lines.filter(([, text]) => text).flatMap(([label, text]) => [make("dt", {}, label), make("dd", {}, text)])));
@@ -141,6 +148,17 @@ function told(bend, drawn) {
     `: ${finding.claim}. `, make("small", {}, `Gain ${interval(finding)}, ${finding.seeds} seeds, study ${finding.study}, ${finding.date}.`)));
   if (found.length) parts.push(make("ul", { "aria-label": "Recorded verdicts" }, ...found));
   return make("article", {}, ...parts);
+}
+
+// One button for each parameter: it shows the curves for half to twice its value.
+function knobs(bend) {
+  const buttons = Object.keys(bend.fans).map((name) => {
+    const button = make("button", { type: "button", "aria-pressed": String(varied() === name) }, name);
+    button.addEventListener("click", () => { state.vary = varied() === name ? "" : name; state.cursor = snapped(state.cursor); show(); find(`#told button[data-knob="${name}"]`).focus(); });
+    button.dataset.knob = name;
+    return button;
+  });
+  return make("p", { class: "knobs" }, "vary ", ...buttons);
 }
 
 const interval = ({ low, high }) => (low === null ? "unknown" : `${short(low)} to ${short(high)}`);
@@ -172,6 +190,7 @@ function keep() {
   if (state.down) parts.set("down", "1");
   if (state.on.length) parts.set("on", state.on.map(keyOf).join(","));
   if (state.orders) parts.set("f", state.orders.join(""));
+  if (varied()) parts.set("vary", varied());
   if (state.reach !== REACH) parts.set("x", state.reach);
   history.replaceState(null, "", parts.size ? `#${parts}` : location.pathname + location.search);
 }
@@ -187,6 +206,7 @@ function recall() {
   state.on = several("on").map((name) => named.get(name)).filter(Boolean).slice(0, HUES.length);
   const given = [0, 1, 2].filter((order) => parts.get("f")?.includes(order));
   state.orders = given.length ? given : null;
+  state.vary = parts.get("vary") ?? "";
   state.reach = [1, 2, 3, 5].includes(Number(parts.get("x"))) ? Number(parts.get("x")) : REACH;
   find("#q").value = state.q;
   find("#family").value = state.family;
@@ -208,11 +228,15 @@ function changed() {
   keep();
 }
 
+// The curves of a fan have every other point only.
+const grid = () => (varied() ? 2 * GRID : GRID);
+const snapped = (x) => Math.max(-state.reach, Math.min(state.reach, Math.round(x / grid()) * grid()));
+
 function move(x) {
   const drawn = drawable();
   const svg = find("#plot svg");
   if (!svg) return;
-  state.cursor = Math.max(-state.reach, Math.min(state.reach, Math.round(x / GRID) * GRID));
+  state.cursor = snapped(x);
   mark(svg, drawn, { ...view(), window_: svg.scale.window_, scale: svg.scale });
   read(drawn);
 }
@@ -260,6 +284,7 @@ document.addEventListener("click", ({ target, ctrlKey, metaKey, shiftKey }) => {
   else if (target.closest(".pick")) (ctrlKey || metaKey || shiftKey ? toggle : choose)(bend);
   else if (target.dataset?.order) {
     const order = Number(target.dataset.order);
+    state.vary = "";
     const others = orders().filter((one) => one !== order);
     state.orders = orders().includes(order) ? (others.length ? others : [order]) : [...others, order].sort();
     show();
@@ -274,7 +299,7 @@ document.addEventListener("keydown", (event) => {
   const typing = event.target.matches("input[type=search], select");
   if (event.target.id === "plot" && event.key.startsWith("Arrow")) {
     const way = event.key === "ArrowLeft" || event.key === "ArrowDown" ? -1 : 1;
-    move(state.cursor + way * (event.shiftKey ? 10 : 1) * GRID);
+    move(state.cursor + way * (event.shiftKey ? 10 : 1) * grid());
     event.preventDefault();
   } else if (event.key === "/" && !typing) { find("#q").focus(); event.preventDefault(); }
   else if (event.key === "Escape" && !typing && state.on.length) { state.on = []; show(); }
@@ -284,7 +309,7 @@ document.addEventListener("keydown", (event) => {
 
 find(".tools").addEventListener("input", changed);
 find(".tools").addEventListener("submit", (event) => event.preventDefault());
-find("#range").addEventListener("change", ({ target }) => { state.reach = Number(target.value); state.cursor = Math.max(-state.reach, Math.min(state.reach, state.cursor)); show(); });
+find("#range").addEventListener("change", ({ target }) => { state.reach = Number(target.value); state.cursor = snapped(state.cursor); show(); });
 find("#plot").addEventListener("pointermove", pointed);
 find("#plot").addEventListener("pointerdown", pointed);
 addEventListener("hashchange", recall);

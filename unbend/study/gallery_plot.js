@@ -100,7 +100,16 @@ function ticks(low, high, count) {
 
 const short = (v) => (Number.isNaN(v) || v === undefined ? "–" : String(Number(v.toPrecision(4)))).replace("-", "−");
 
-function plot(bends, { orders, reach, cursor }) {
+// What a parameter does: the curves for other values of it, each in a hue of its own.
+function fan(bend, parameter) {
+  return (bend.fans?.[parameter] ?? []).map(([value, packed], place) => ({ value, curve: unpack(packed), hue: hue(place) }));
+}
+
+function fanned(blades, reach, window_, scale) {
+  return make("g", {}, ...blades.map(({ curve, hue }) => make("path", { class: "curve fan", d: outline(curve, reach, window_, scale), style: `--stroke: ${hue}` })));
+}
+
+function plot(bends, { orders, reach, cursor, vary }) {
   const [width, tall] = [480, 320];
   const window_ = height(bends, orders, reach);
   const scale = frame(width, tall, reach, window_, { left: 34, right: 8, top: 8, bottom: 22 });
@@ -116,6 +125,7 @@ function plot(bends, { orders, reach, cursor }) {
   }
   svg.append(axes(scale, reach, window_));
   const inside = make("g", { "clip-path": "url(#window)" });
+  if (vary) inside.append(fanned(fan(bends[0], vary), reach, window_, scale));
   bends.forEach((bend, place) => {
     for (const order of orders) {
       const path = make("path", { class: `curve order-${order}`, d: outline(curves(bend)[order], reach, window_, scale) });
