@@ -11,6 +11,7 @@ from unbend.activations._glu import GEGLU as GEGLU, GLU as GLU, Bilinear as Bili
 from unbend.activations._glu_base import matched_hidden as matched_hidden
 from unbend.activations._golu import GoLU as GoLU, golu as golu
 from unbend.activations._kan import KANLayer as KANLayer
+from unbend.activations._kan_conv import KANConv1d as KANConv1d, KANConv2d as KANConv2d
 from unbend.activations._k_sparse import BatchTopK as BatchTopK, KSparse as KSparse, k_sparse as k_sparse
 from unbend.activations._matrix_activation import (
     DiagMatrixActivation as DiagMatrixActivation,
