@@ -121,6 +121,7 @@ def test_a_card_opens_the_bend(page):
     assert "UNVERIFIED" in bench.inner_text()
     assert page.locator("#told .snippet code").inner_text() == 'unbend.bend("hexpo")'
     assert page.locator("#told math").count() == 1
+    assert page.locator("#told dd").all_inner_texts()[-3:] == ["2017", "Eq19", "survey prints exp(-x/d) below 0"]
     facts = dict(row.split("\t") for row in page.locator("#told table").inner_text().splitlines())
     assert facts["symmetry"] == "odd"
     assert facts["values"] == "[−1, 1]"

@@ -33,6 +33,10 @@ def read(formula: str) -> str:
         ("1e-30*x", "10−30x"),
         ("where(x>=0,x,where(x<-1,a,b))", "xx≥0ax<−1botherwise"),
         ("Phi(x)*pi", "Φ(x)π"),
+        ("lambda_1*x+w2", "λ1x+w2"),
+        ("a*expm1(x)", "a(ex−1)"),
+        ("expm1(exp(x))", "exp(ex)−1"),
+        ("sum_j(x_i)", "∑j(xi)"),
     ],
 )
 def test_reads_as_it_is_computed(formula, shown):
@@ -48,6 +52,11 @@ def test_fractions_powers_and_roots_are_set_as_such():
     tags = {element.tag for element in ElementTree.fromstring(mathml("x/(1+x)**2+sqrt(x)")).iter()}
     assert {"mfrac", "msup", "msqrt"} <= tags
     assert all(len(element) == 2 for element in ElementTree.fromstring(mathml("sin(a*x)**2/a")).iter("msup"))
+
+
+def test_indices_stand_below():
+    root = ElementTree.fromstring(mathml("lambda_1 + x_i + softmax(x)"))
+    assert [[part.text for part in sub] for sub in root.iter("msub")] == [["λ", "1"], ["x", "i"]]
 
 
 def test_words_stay_words_and_are_escaped():

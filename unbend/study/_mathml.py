@@ -8,10 +8,10 @@ from html import escape
 # How tightly an expression holds together, loosest first.
 _COMPARE, _SUM, _PRODUCT, _SIGN, _POWER, _ATOM = range(6)
 
-_GREEK = {"alpha": "α", "beta": "β", "gamma": "γ", "delta": "δ", "eps": "ε", "lam": "λ", "mu": "μ", "sigma": "σ",
+_GREEK = {"alpha": "α", "beta": "β", "gamma": "γ", "delta": "δ", "eps": "ε", "lambda": "λ", "mu": "μ", "sigma": "σ",
           "tau": "τ", "theta": "θ", "omega": "ω", "phi": "φ", "psi": "ψ", "rho": "ρ", "pi": "π", "bt": "β"}  # fmt: skip
 _FUNCTIONS = {"sigmoid": "σ", "Phi": "Φ", "gamma": "Γ", "log": "ln", "asinh": "arsinh", "atan": "arctan",
-              "asin": "arcsin", "sign": "sgn", "maximum": "max", "minimum": "min"}  # fmt: skip
+              "asin": "arcsin", "sign": "sgn", "maximum": "max", "minimum": "min", "sum": "∑"}  # fmt: skip
 _SIGNS: dict[type, str] = {ast.GtE: "≥", ast.LtE: "≤", ast.Gt: "&gt;", ast.Lt: "&lt;", ast.Eq: "=", ast.NotEq: "≠"}
 _OF_SQUARE = {"sin", "cos", "tan", "tanh", "sinh", "cosh", "sech", "log"}
 
@@ -120,8 +120,8 @@ def _call(name: str, args: Sequence[ast.expr]) -> tuple[str, int]:
             return _row(_op("|"), _of(first), _op("|")), _ATOM
         case "exp" if _flat(first):
             return _exp(first), _POWER
-        case "expm1" if _flat(first):
-            return _row(_exp(first), _op("−"), "<mn>1</mn>"), _SUM
+        case "expm1":
+            return _row(_call("exp", args)[0], _op("−"), "<mn>1</mn>"), _SUM
         case "log1p":
             return _row(_function("log"), _fenced(_row("<mn>1</mn>", _op("+"), _of(first, _PRODUCT)))), _POWER
         case "hypot":
@@ -166,13 +166,24 @@ def _arguments(args: Sequence[ast.expr]) -> str:
 
 
 def _function(name: str) -> str:
-    return f'<mi mathvariant="normal">{escape(_FUNCTIONS.get(name, name))}</mi><mo>&#8289;</mo>'
+    base, below = _parts(name)
+    shown = f'<mi mathvariant="normal">{escape(_FUNCTIONS.get(base, base))}</mi>'
+    return f"<msub>{shown}{below}</msub>" if below else f"{shown}<mo>&#8289;</mo>"
 
 
 def _name(name: str) -> str:
-    letters, digits = re.fullmatch(r"(.*?)_?(\d*)", name).groups()  # pyright: ignore[reportOptionalMemberAccess] # always
-    body = f"<mi>{escape(_GREEK.get(letters, letters))}</mi>"
-    return f"<msub>{body}<mn>{digits}</mn></msub>" if digits and letters else body
+    base, below = _parts(name)
+    shown = f"<mi>{escape(_GREEK.get(base, base))}</mi>"
+    return f"<msub>{shown}{below}</msub>" if below else shown
+
+
+def _parts(name: str) -> tuple[str, str]:
+    """A name, and the index below it: digits at its end, or a letter or digits after an underscore."""
+    found = re.fullmatch(r"([A-Za-z]+?)_?(\d+)|([A-Za-z]+)_([A-Za-z])", name)
+    if found is None:
+        return name, ""
+    digits, letter = found[2], found[4]
+    return found[1] or found[3], f"<mn>{digits}</mn>" if digits else f"<mi>{letter}</mi>"
 
 
 def _number(value: float) -> tuple[str, int]:

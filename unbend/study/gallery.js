@@ -9,7 +9,7 @@ const filters = [...document.querySelectorAll("input[name=is]")];
 const state = { q: "", is: new Set(), family: "", sort: "order", down: false, on: [], orders: null, vary: "", reach: REACH, cursor: 1 };
 
 bends.forEach((bend, place) => {
-  bend.place = place;
+  bend.at = place;
   bend.card = cards[place];
   const said = [bend.name, bend.title, ...(bend.aliases ?? []), bend.formula, bend.formula.replaceAll(" ", ""), bend.family, bend.when, bend.kind, bend.paper?.[0]];
   bend.text = said.join(" ").toLowerCase();
@@ -36,10 +36,10 @@ function rank(bend) {
 // Bends without the number that sorts stay at the end whichever way the others go.
 function compare(a, b) {
   const way = state.down ? -1 : 1;
-  if (state.sort === "order") return (state.q ? rank(a) - rank(b) : 0) || way * (a.place - b.place);
+  if (state.sort === "order") return (state.q ? rank(a) - rank(b) : 0) || way * (a.at - b.at);
   if (state.sort === "name") return way * a.title.localeCompare(b.title, "en", { sensitivity: "base", numeric: true });
   const [x, y] = [a[state.sort], b[state.sort]];
-  return (x === undefined) - (y === undefined) || way * ((x ?? 0) - (y ?? 0)) || a.place - b.place;
+  return (x === undefined) - (y === undefined) || way * ((x ?? 0) - (y ?? 0)) || a.at - b.at;
 }
 
 function arrange() {
