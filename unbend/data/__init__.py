@@ -2,6 +2,7 @@
 
 from unbend.data._about import about as about, names as names
 from unbend.data._arrays import Arrays as Arrays
+from unbend.data._curves import exp_sine as exp_sine, heaviside as heaviside, wave as wave
 from unbend.data._dataset import Dataset as Dataset
 from unbend.data._digits import digits as digits, digits16 as digits16, shifted_digits as shifted_digits
 from unbend.data._folder import Folder as Folder
@@ -14,4 +15,5 @@ from unbend.data._stdlib_text import stdlib_text as stdlib_text
 from unbend.data._table import Table as Table
 from unbend.data._tables import auto_mpg as auto_mpg, breast_cancer as breast_cancer, diabetes as diabetes, wine as wine
 from unbend.data._text import Text as Text
+from unbend.data._tones import tone_pitch as tone_pitch, tone_strength as tone_strength
 from unbend.data._two_waves import two_waves as two_waves

@@ -45,28 +45,29 @@ LOGS, WEIGHTS = (np.stack(rows) for rows in zip(_nodes(0.5), _nodes(0.0)))
 
 
 @numba.njit(nogil=True, error_model="numpy", cache=True)
-def _sum(z: Array, a: float, b: float, grid: int, slopes: bool, out: Array) -> None:
-    """The trapezoidal rule: `out[0]` the value, or `out[0:3]` the derivatives by z, a and b."""
+def _sum(z: Array, count: int, a: float, b: float, grid: int, kind: int, out: Array) -> None:
+    """The trapezoidal rule for the first `count` numbers: kind 0 the value, 1 the derivative by z, 3 by a and b too."""
+    first, second, third = out[0], out[1], out[2]
     out[:] = 0.0
     for k in range(NODES):
         log = LOGS[grid, k]
         p, w = np.exp(a * log), WEIGHTS[grid, k] * np.exp((a - b) * log)
-        p_re, p_im, w_re, w_im = p.real, p.imag, w.real, w.imag
-        if not slopes:
-            for i in range(len(z)):
+        v = w * log
+        p_re, p_im, w_re, w_im, v_re, v_im = p.real, p.imag, w.real, w.imag, v.real, v.imag
+        if kind == 0:
+            for i in range(count):
                 d = p_re - z[i]
-                out[0, i] += (w_re * d + w_im * p_im) / (d * d + p_im * p_im)
+                first[i] += (w_re * d + w_im * p_im) / (d * d + p_im * p_im)
             continue
-        l_re, l_im = log.real, log.imag
-        for i in range(len(z)):
+        for i in range(count):
             d = p_re - z[i]
             size = 1 / (d * d + p_im * p_im)
             q_re, q_im = d * size, -p_im * size
-            r_re, r_im = w_re * q_re - w_im * q_im, w_re * q_im + w_im * q_re
-            t_re, t_im = r_re * q_re - r_im * q_im, r_re * q_im + r_im * q_re
-            out[0, i] += t_re
-            out[1, i] -= z[i] * (t_re * l_re - t_im * l_im)
-            out[2, i] -= r_re * l_re - r_im * l_im
+            s_re, s_im = q_re * q_re - q_im * q_im, 2 * q_re * q_im
+            first[i] += w_re * s_re - w_im * s_im
+            if kind == 3:
+                second[i] -= z[i] * (v_re * s_re - v_im * s_im)
+                third[i] -= v_re * q_re - v_im * q_im
 
 
 @numba.njit(nogil=True, error_model="numpy", cache=True)
@@ -111,7 +112,7 @@ def _grid(z: float, a: float, first: float) -> int:
 
 
 @numba.njit(nogil=True, error_model="numpy", cache=True)
-def _add_poles(z: float, a: float, b: float, grid: int, scaled: bool, slopes: bool, out: Array) -> None:
+def _add_poles(z: float, a: float, b: float, grid: int, scaled: bool, kind: int, out: Array) -> None:
     """Put right what the rule made of the poles, and multiply by exp(-sigma)."""
     first = math.pi / abs(a) if a != 0.0 else math.inf
     turn = 0.0 if z > 0 else first
@@ -121,7 +122,7 @@ def _add_poles(z: float, a: float, b: float, grid: int, scaled: bool, slopes: bo
     by_z, by_a = sigma / (a * z), sigma * math.log(abs(z)) / (a * a)
     if sigma > 0:
         shrink = math.exp(-sigma)
-        if slopes:
+        if kind:
             t = (out[0], out[1], out[2], out[3])
             out[0] = (t[0] - by_z * t[3]) * shrink if shrink > 0 else 0.0
             out[1] = (t[1] + by_a * t[3]) * shrink if shrink > 0 else 0.0
@@ -131,7 +132,7 @@ def _add_poles(z: float, a: float, b: float, grid: int, scaled: bool, slopes: bo
     while turn < math.pi:
         size, unit, slope, log = _pole(z, a, b, turn, grid, sigma)
         size *= 1 if turn == 0.0 else 2
-        if size > 0 and not slopes:
+        if size > 0 and kind == 0:
             out[0] += size * unit.real
         elif size > 0:
             out[0] += size * (unit * slope).real / (a * z)
@@ -141,30 +142,31 @@ def _add_poles(z: float, a: float, b: float, grid: int, scaled: bool, slopes: bo
 
 
 @numba.njit(nogil=True, error_model="numpy", cache=True)
-def _run(z: Array, a: Array, b: Array, scaled: bool, slopes: bool, out: Array, first: int, last: int) -> None:
+def _run(z: Array, a: Array, b: Array, scaled: bool, kind: int, out: Array, first: int, last: int) -> None:
     """Blocks `first` to `last` of the rows of z, (channels, n); `out` is (1 or 3, channels, n)."""
     blocks = (z.shape[1] + ROWS - 1) // ROWS
-    size = 4 if slopes else 1
-    half, whole, one, clipped = np.empty((size, ROWS)), np.empty((size, ROWS)), np.empty(size), np.empty(ROWS)
+    half, whole, value = np.empty((3, ROWS)), np.empty((3, ROWS)), np.zeros((3, ROWS))
+    at, one = np.empty(ROWS), np.empty(4)
     for block in range(first, last):
         c, start = block // blocks, block % blocks * ROWS
         alpha, beta = float(a[c]), float(b[c])
         count = min(ROWS, z.shape[1] - start)
-        low = 0.0
+        low, high = 0.0, 0.0
         for i in range(count):
-            clipped[i] = min(max(z[c, start + i], -FAR), FAR)
-            low = min(low, clipped[i])
+            at[i] = min(max(z[c, start + i], -FAR), FAR)
+            low, high = min(low, at[i]), max(high, at[i])
         two = alpha > 1 and low < 0
-        at = clipped[:count]
-        _sum(at, alpha, beta, 0, slopes, half[:, :count])
-        if slopes and scaled:
-            _sum(at, alpha, beta, 0, False, half[3:, :count])
+        _sum(at, count, alpha, beta, 0, kind, half)
+        if kind and scaled and high > 1:
+            _sum(at, count, alpha, beta, 0, 0, value)
         if two:
-            _sum(at, alpha, beta, 1, slopes, whole[:, :count])
+            _sum(at, count, alpha, beta, 1, kind, whole)
         for i in range(count):
             grid = _grid(at[i], alpha, math.pi / alpha) if two and at[i] < 0 else 0
-            one[:] = whole[:, i] if grid else half[:, i]
-            _add_poles(at[i], alpha, beta, grid, scaled, slopes, one)
+            for j in range(3):
+                one[j] = whole[j, i] if grid else half[j, i]
+            one[3] = value[0, i]
+            _add_poles(at[i], alpha, beta, grid, scaled, kind, one)
             bad = not (LEAST < alpha <= MOST) or z[c, start + i] != z[c, start + i]
             for j in range(len(out)):
                 out[j, c, start + i] = math.nan if bad else one[j]
@@ -216,14 +218,14 @@ def _plain_pole(
     return torch.where(ok, torch.where(turn == 0, 1, 2) * real.exp() * unit.real, 0.0)
 
 
-def _loop(z: Tensor, a: Tensor, b: Tensor, scaled: bool, slopes: bool) -> Tensor:
-    """(1 or 3, n, channels) by the loops."""
+def _loop(z: Tensor, a: Tensor, b: Tensor, scaled: bool, kind: int) -> Tensor:
+    """(1 or 3, n, channels) by the loops; kind 0 the value, 1 the derivative by z, 3 by a and b too."""
     rows, first_of, second_of = (t.detach().contiguous().numpy() for t in (z.t(), a, b))
-    out = torch.empty(3 if slopes else 1, *rows.shape, dtype=torch.float64)
+    out = torch.empty(max(kind, 1), *rows.shape, dtype=torch.float64)
     blocks = len(rows) * -(-rows.shape[1] // ROWS)
 
     def run(first: int, last: int) -> None:
-        _run(rows, first_of, second_of, scaled, slopes, out.numpy(), first, last)
+        _run(rows, first_of, second_of, scaled, kind, out.numpy(), first, last)
 
     in_parts(run, blocks, 64 * rows.size)
     return out.transpose(1, 2)
@@ -233,14 +235,14 @@ def _loop(z: Tensor, a: Tensor, b: Tensor, scaled: bool, slopes: bool) -> Tensor
 def _value(z: Tensor, a: Tensor, b: Tensor, scaled: bool) -> Tensor:
     if z.device.type != "cpu":
         return plain(z, a, b, scaled)
-    return _loop(z, a, b, scaled, False)[0].contiguous()
+    return _loop(z, a, b, scaled, 0)[0].contiguous()
 
 
 @torch.library.custom_op("unbend::mittag_leffler_slopes", mutates_args=())
-def _slopes(z: Tensor, a: Tensor, b: Tensor, scaled: bool) -> Tensor:
+def _slopes(z: Tensor, a: Tensor, b: Tensor, scaled: bool, count: int) -> Tensor:
     if z.device.type != "cpu":
-        return torch.stack(_plain_slopes(z, a.expand_as(z), b.expand_as(z), scaled))
-    return _loop(z, a, b, scaled, True).contiguous()
+        return torch.stack(_plain_slopes(z, a.expand_as(z), b.expand_as(z), scaled)[:count])
+    return _loop(z, a, b, scaled, count).contiguous()
 
 
 @_value.register_fake
@@ -249,8 +251,8 @@ def _(z: Tensor, a: Tensor, b: Tensor, scaled: bool) -> Tensor:
 
 
 @_slopes.register_fake
-def _(z: Tensor, a: Tensor, b: Tensor, scaled: bool) -> Tensor:
-    return z.new_empty((3, *z.shape))
+def _(z: Tensor, a: Tensor, b: Tensor, scaled: bool, count: int) -> Tensor:
+    return z.new_empty((count, *z.shape))
 
 
 def _side_by_side(info: Any, in_dims: Any, z: Tensor, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -268,8 +270,8 @@ def _(info: Any, in_dims: Any, z: Tensor, a: Tensor, b: Tensor, scaled: bool) ->
 
 
 @_slopes.register_vmap
-def _(info: Any, in_dims: Any, z: Tensor, a: Tensor, b: Tensor, scaled: bool) -> tuple[Tensor, int]:
-    out = _slopes(*_side_by_side(info, in_dims, z, a, b), scaled)
+def _(info: Any, in_dims: Any, z: Tensor, a: Tensor, b: Tensor, scaled: bool, count: int) -> tuple[Tensor, int]:
+    out = _slopes(*_side_by_side(info, in_dims, z, a, b), scaled, count)
     return out.unflatten(2, (info.batch_size, -1)), 2
 
 
@@ -287,33 +289,36 @@ class _MittagLeffler(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> Any:
-        by_z, by_a, by_b = _Slopes.apply(*ctx.saved_tensors, ctx.scaled)
-        return grads[0] * by_z, (grads[0] * by_a).sum(0), (grads[0] * by_b).sum(0), None
+        learned = ctx.needs_input_grad[1] or ctx.needs_input_grad[2]
+        slopes: Tensor = _Slopes.apply(*ctx.saved_tensors, ctx.scaled, 3 if learned else 1)  # type: ignore[assignment]  # apply is untyped
+        by_z = grads[0] * slopes[0]
+        by_a, by_b = (grads[0] * slopes[1:]).sum(1) if learned else (None, None)
+        return by_z, by_a, by_b, None
 
 
 class _Slopes(torch.autograd.Function):
-    """The three derivatives; their own are those of the plain form."""
+    """The derivative by z, or all three; their own are those of the plain form."""
 
     generate_vmap_rule = True
 
     @staticmethod
-    def forward(z: Tensor, a: Tensor, b: Tensor, scaled: bool) -> Tensor:
-        return _slopes(z, a, b, scaled)
+    def forward(z: Tensor, a: Tensor, b: Tensor, scaled: bool, count: int) -> Tensor:
+        return _slopes(z, a, b, scaled, count)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
         ctx.save_for_backward(*inputs[:3])
-        ctx.scaled = inputs[3]
+        ctx.scaled, ctx.count = inputs[3:]
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> Any:
         z, a, b = ctx.saved_tensors
 
-        def of(z: Tensor, a: Tensor, b: Tensor) -> Slopes:
-            return _plain_slopes(z, a.expand_as(z), b.expand_as(z), ctx.scaled)
+        def of(z: Tensor, a: Tensor, b: Tensor) -> tuple[Tensor, ...]:
+            return _plain_slopes(z, a.expand_as(z), b.expand_as(z), ctx.scaled)[: ctx.count]
 
         pull: Any = torch.func.vjp(of, z, a, b)[1]
-        return *pull(tuple(grads[0])), None
+        return *pull(tuple(grads[0])), None, None
 
 
 def _plain_slopes(z: Tensor, a: Tensor, b: Tensor, scaled: bool) -> Slopes:
