@@ -9,7 +9,6 @@ from unbend.activations._kan_base import BasisName
 from unbend.data import Dataset
 from unbend.study import ACCURACY, LOSS, MS_PER_STEP, OPERATIONS, PARAMETERS, Arm, Claim, Steps, Study, classify
 
-
 DOMAIN = (-2.0, 2.0)
 
 
@@ -52,14 +51,14 @@ def _around(layers: list[nn.Module], head: nn.Module) -> nn.Module:
 main = Study(
     name="conv-kan",
     question="Are convolutions of learned functions as accurate as plain ones with as many parameters?",
-    data=["digits", "mnist5k"],
+    data=["digits", "digits16"],
     arms={
         "kan": kan_convolutions,
         "kan-rbf": Arm(kan_convolutions, {"basis": "rbf"}),
         "kan-head": kan_head,
         "conv": plain,
     },
-    trial=classify(network, width=72, match="params", lr=1e-2),
+    trial=classify(network, width=75, match="params", lr=1e-2),
     budget=Steps(300),
     claims=[
         Claim("convolutions of functions are as accurate as plain ones", "accuracy", "kan", ">=", "conv", margin=0.01),
@@ -73,6 +72,7 @@ main = Study(
     reference="conv",
     baselines=("conv",),
     notes="The abstract has the accuracy of plain convolutions on MNIST and Fashion-MNIST with half of their "
-    "parameters or less. Here all arms have as many parameters as the plain one with three layers of 24 channels, so "
-    "that layers of functions are about a third as wide. Batch normalisation brings what they read into their domain, -2 to 2.",
+    "parameters or less. Here all arms have as many parameters as the plain one with three layers of 25 channels, so "
+    "that layers of functions are about a third as wide. Batch normalisation brings what they read into their domain, "
+    "-2 to 2.",
 )
