@@ -4,6 +4,11 @@ from unbend.activations._base import Bend as Bend
 from unbend.activations._catalogue_base import catalogue as catalogue
 from unbend.activations._cauchy import Cauchy as Cauchy, cauchy as cauchy
 from unbend.activations._closed_form import ClosedForm as ClosedForm
+from unbend.activations._duplicates import (
+    Coincidence as Coincidence,
+    coincide as coincide,
+    duplicates as duplicates,
+)
 from unbend.activations._evonorm import EvoNorm as EvoNorm, evonorm as evonorm
 from unbend.activations._gated_form import GatedForm as GatedForm
 from unbend.activations._gelu import GELU as GELU, GELUTanh as GELUTanh, gelu as gelu, gelu_tanh as gelu_tanh

@@ -130,3 +130,14 @@ def document(entry: Entry) -> str:
         "    Kunc, Klema (2024), Three Decades of Activations, arXiv:2402.09092.",
     ]
     return "\n".join(lines)
+
+
+def outputs(code: str) -> list[str]:
+    """The expressions of a gated form, one for each number that it gives for a pair, with x in the place of u."""
+    tree = _FirstIsX().visit(ast.parse(code, mode="eval")).body
+    return [ast.unparse(part) for part in (tree.elts if isinstance(tree, ast.Tuple) else [tree])]
+
+
+class _FirstIsX(ast.NodeTransformer):
+    def visit_Name(self, node: ast.Name) -> ast.Name:
+        return ast.Name("x") if node.id == "u" else node

@@ -1,6 +1,5 @@
 """Any gated closed form of the catalogue as a module."""
 
-import ast
 from typing import Any, ClassVar
 
 import torch
@@ -8,7 +7,7 @@ from torch import Tensor, nn
 
 from unbend._contract import Example
 from unbend._errors import ArgumentError, UnknownNameError
-from unbend.activations._catalogue_base import Entry, catalogue, document
+from unbend.activations._catalogue_base import Entry, catalogue, document, outputs
 from unbend.activations._code_base import torch_function
 
 
@@ -88,14 +87,3 @@ def gated_form(name: str) -> Entry:
     if name not in gated:
         raise UnknownNameError.of("gated form", name, gated)
     return gated[name]
-
-
-def outputs(code: str) -> list[str]:
-    """The expressions of a gated form, one for each number that it gives for a pair, with x in the place of u."""
-    tree = _FirstIsX().visit(ast.parse(code, mode="eval")).body
-    return [ast.unparse(part) for part in (tree.elts if isinstance(tree, ast.Tuple) else [tree])]
-
-
-class _FirstIsX(ast.NodeTransformer):
-    def visit_Name(self, node: ast.Name) -> ast.Name:
-        return ast.Name("x") if node.id == "u" else node

@@ -78,7 +78,10 @@ def names() -> dict[str, type[nn.Module] | str]:
                 other = found.setdefault(plain(name), made)
                 if other is not made:
                     raise ArgumentError.of("aliases", name, f"a name that {other} does not have")
-    for entry in catalogue().values():
-        if entry.kind != "vector":
-            found.setdefault(plain(entry.name), entry.name)
+    entries = [entry for entry in catalogue().values() if entry.kind != "vector"]
+    for entry in entries:
+        found.setdefault(plain(entry.name), entry.name)
+    for entry in entries:
+        for name in entry.also:
+            found.setdefault(plain(name), found[plain(entry.name)])
     return found
