@@ -15,9 +15,9 @@ from unbend.activations._gelu import GELU as GELU, GELUTanh as GELUTanh, gelu as
 from unbend.activations._glu import GEGLU as GEGLU, GLU as GLU, Bilinear as Bilinear, ReGLU as ReGLU, SwiGLU as SwiGLU
 from unbend.activations._glu_base import matched_hidden as matched_hidden
 from unbend.activations._golu import GoLU as GoLU, golu as golu
+from unbend.activations._k_sparse import BatchTopK as BatchTopK, KSparse as KSparse, k_sparse as k_sparse
 from unbend.activations._kan import KANLayer as KANLayer
 from unbend.activations._kan_conv import KANConv1d as KANConv1d, KANConv2d as KANConv2d
-from unbend.activations._k_sparse import BatchTopK as BatchTopK, KSparse as KSparse, k_sparse as k_sparse
 from unbend.activations._matrix_activation import (
     DiagMatrixActivation as DiagMatrixActivation,
     TridiagMatrixActivation as TridiagMatrixActivation,
@@ -29,4 +29,18 @@ from unbend.activations._prelu import PReLU as PReLU, prelu as prelu
 from unbend.activations._relu import ReLU as ReLU, relu as relu
 from unbend.activations._silu import SiLU as SiLU, silu as silu
 from unbend.activations._snake import Snake as Snake, snake as snake
+from unbend.activations._softmaxes import (
+    BetaSoftmax as BetaSoftmax,
+    Entmax15 as Entmax15,
+    GumbelSoftmax as GumbelSoftmax,
+    LogSoftmax as LogSoftmax,
+    Softmax as Softmax,
+    Softmin as Softmin,
+    Sparsemax as Sparsemax,
+    Sqmax as Sqmax,
+    TunedSoftmax as TunedSoftmax,
+    entmax15 as entmax15,
+    sparsemax as sparsemax,
+)
+from unbend.activations._sorting import CReLU as CReLU, GroupSort as GroupSort, Maxout as Maxout
 from unbend.activations._unified import UnifiedGate as UnifiedGate, unified as unified
