@@ -69,6 +69,7 @@ def entry(portrait: Portrait) -> list[str]:
     told = {
         "parameters": parameters_text(portrait),
         "also called": ", ".join(portrait.aliases),
+        "the same as": portrait.same,
         "year": portrait.year,
         "in the survey": portrait.place,
         "formula": portrait.status if portrait.verified else "",

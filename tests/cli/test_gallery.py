@@ -15,7 +15,7 @@ def run(*args: str) -> str:
 
 def test_gallery_of_some_bends(tmp_path):
     target = tmp_path / "some.html"
-    assert run("gallery", "golu", "softmax", "--out", str(target)).strip() == str(target)
+    assert run("gallery", "golu", "SwiGLU", "--out", str(target)).strip() == str(target)
     assert target.read_text().count("data-at=") == 2
 
 

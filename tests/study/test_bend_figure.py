@@ -32,7 +32,7 @@ def test_bad_files_and_names_are_refused(tmp_path):
     with pytest.raises(ArgumentError, match=r"out: got .*pdf"):
         write_picture("relu", tmp_path / "relu.pdf")
     with pytest.raises(ArgumentError, match="function of one number"):
-        write_picture("softmax", tmp_path / "softmax.svg")
+        write_picture("SwiGLU", tmp_path / "SwiGLU.svg")
     (tmp_path / "file").touch()
     with pytest.raises(UnbendError, match="cannot be written"):
         write_picture("relu", tmp_path / "file" / "relu.svg")

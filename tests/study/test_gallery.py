@@ -21,7 +21,8 @@ HOSTILE = '</script><script>alert("x")</script><img src=x onerror=alert(1)>&'
 
 @pytest.fixture(scope="module")
 def few():
-    return portraits(["golu", "mish", "hexpo", "softmax", "SwiGLU"])
+    row = Portrait("of_rows", "of_rows", "vector", "", "Vector-valued or reducing", "sort the row")
+    return [*portraits(["golu", "mish", "hexpo", "SwiGLU"]), row]
 
 
 def data(text: str) -> dict:
@@ -44,11 +45,11 @@ def test_each_bend_has_a_card_and_its_data(few):
     text = page(few)
     assert text.count("data-at=") == 5
     bends = {bend["name"]: bend for bend in data(text)["bends"]}
-    assert set(bends) == {"golu", "mish", "hexpo", "softmax", "SwiGLU"}
-    assert "curve" not in bends["softmax"]
+    assert set(bends) == {"golu", "mish", "hexpo", "of_rows", "SwiGLU"}
+    assert "curve" not in bends["of_rows"]
     assert "facts" not in bends["SwiGLU"]
     assert bends["golu"]["code"] == 'unbend.bend("golu")'
-    assert "code" not in bends["softmax"]
+    assert "code" not in bends["of_rows"]
     assert text.count('<b class="doubt">UNVERIFIED</b>') == 1
 
 
@@ -94,7 +95,7 @@ def test_only_properties_that_something_has_are_offered(few):
 
 
 def test_file_or_folder(tmp_path):
-    assert write_gallery(tmp_path / "a.html", ["softmax"]) == tmp_path / "a.html"
-    assert write_gallery(tmp_path / "new", ["softmax"]) == tmp_path / "new" / "gallery.html"
+    assert write_gallery(tmp_path / "a.html", ["SwiGLU"]) == tmp_path / "a.html"
+    assert write_gallery(tmp_path / "new", ["SwiGLU"]) == tmp_path / "new" / "gallery.html"
     with pytest.raises(UnbendError, match="cannot be written"):
-        write_gallery(tmp_path / "a.html" / "below", ["softmax"])
+        write_gallery(tmp_path / "a.html" / "below", ["SwiGLU"])

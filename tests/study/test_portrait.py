@@ -50,6 +50,16 @@ def test_a_class_takes_what_the_catalogue_knows_of_it():
     assert golu.code == 'unbend.bend("golu")'
 
 
+def test_duplicates_say_of_what():
+    entries = catalogue().values()
+    same = {entry.name: entry.alias_of for entry in entries if entry.alias_of}
+    assert same
+    for portrait in portraits(faces=False):
+        if portrait.kind not in ("class", "layer"):
+            assert portrait.same == same.get(portrait.name, "")
+            assert ("distinct" in properties(portrait)) == (portrait.name not in same)
+
+
 def test_recorded_claims_are_found_by_either_arm(monkeypatch):
     claim = {"claim": "golu wins", "verdict": "holds", "a": "golu", "b": "mish", "low": 0.1, "high": 0.2, "seeds": 8}
     other = {**claim, "claim": "no bend", "a": "softmax", "b": "linear"}

@@ -186,6 +186,7 @@ def _data(portrait: Portrait, labels: Sequence[str], holds: set[str]) -> dict[st
         "status": portrait.status,
         "note": portrait.note,
         "aliases": list(portrait.aliases),
+        "same": portrait.same,
         "paper": portrait.paper,
         "findings": [vars(finding) for finding in portrait.findings],
         "is": sorted(holds),

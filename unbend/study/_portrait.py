@@ -84,6 +84,7 @@ class Portrait:
         status: how well the formula is verified, in words.
         note: what must be known of it.
         aliases: further names.
+        same: the entry that is the same function, or the family that it belongs to at fixed values.
         paper: title and arXiv number, which may be empty; or the whole reference where the paper list lacks it.
         findings: recorded claims.
         faces: curve, facts, cost and gain.
@@ -104,6 +105,7 @@ class Portrait:
     status: str = ""
     note: str = ""
     aliases: tuple[str, ...] = ()
+    same: str = ""
     paper: tuple[str, str] | None = None
     findings: tuple[Finding, ...] = ()
     faces: Faces | None = None
@@ -228,7 +230,7 @@ def _of_class(made: type[nn.Module], entries: Sequence[Entry]) -> Portrait:
     entry = entries[0] if entries else None
     name, code, parameters, learned = made.__name__, f"from unbend.activations import {made.__name__}", {}, False
     kind: Kind = "layer"
-    known: list[str] = [entry.name for entry in entries]
+    known = [name for entry in entries for name in (entry.name, *entry.also)]
     if issubclass(made, Bend):
         kind, name = "class", _spelled(made.__name__)
         built = _built(made)
@@ -249,7 +251,7 @@ def _of_class(made: type[nn.Module], entries: Sequence[Entry]) -> Portrait:
         learned=learned,
         year=year[1] if year else "",
         status="held to its paper by tests",
-        aliases=tuple(dict.fromkeys(alias for alias in known if plain(alias) != plain(name))),
+        aliases=tuple(dict.fromkeys(alias for alias in known if alias != name)),
         paper=(_papers().get(export.arxiv or "", reference), export.arxiv or "") if reference else None,
         findings=_findings([name, *known]),
     )
@@ -271,9 +273,10 @@ def _of_entry(entry: Entry, aliases: Sequence[str]) -> Portrait:
         place=entry.place,
         status=STATUS[entry.status],
         note=entry.note,
-        aliases=tuple(aliases),
+        aliases=(*aliases, *entry.also),
+        same=entry.alias_of,
         paper=(_papers().get(SURVEY, "Three Decades of Activations"), SURVEY),
-        findings=_findings([entry.name, *aliases]),
+        findings=_findings([entry.name, *aliases, *entry.also]),
     )
 
 

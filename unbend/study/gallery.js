@@ -136,7 +136,7 @@ function told(bend, drawn) {
   parts.push(make("div", { class: "big" }, ...[...bend.card.querySelector(".formula").children].map((node) => node.cloneNode(true))));
   if (bend.code) parts.push(snippet(bend.code));
   if (bend.fans && state.on.length === 1) parts.push(knobs(bend));
-  const lines = [["parameters", bend.parameters], ["computed as", bend.computed], ["also called", bend.aliases?.join(", ")], ["family", bend.family],
+  const lines = [["parameters", bend.parameters], ["computed as", bend.computed], ["also called", bend.aliases?.join(", ")], ["the same as", bend.same], ["family", bend.family],
     ["year", bend.when], ["in the survey", bend.place], ["formula", bend.is?.includes("unverified") ? "" : bend.status], ["note", bend.note]];
   parts.push(make("dl", {}, ...lines.filter(([, text]) => text).flatMap(([label, text]) => [make("dt", {}, label), make("dd", {}, text)])));
   if (bend.paper) {
@@ -203,7 +203,7 @@ function recall() {
   state.family = [...find("#family").options].some((option) => option.value === parts.get("family")) ? parts.get("family") : "";
   state.sort = [...find("#sort").options].some((option) => option.value === parts.get("sort")) ? parts.get("sort") : "order";
   state.down = parts.get("down") === "1";
-  state.on = several("on").map((name) => named.get(name)).filter(Boolean).slice(0, HUES.length);
+  state.on = several("on").map((name) => named.get(name) ?? bends.find((bend) => bend.names.includes(name.toLowerCase()))).filter(Boolean).slice(0, HUES.length);
   const given = [0, 1, 2].filter((order) => parts.get("f")?.includes(order));
   state.orders = given.length ? given : null;
   state.vary = parts.get("vary") ?? "";
