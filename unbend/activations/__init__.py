@@ -1,13 +1,21 @@
 """Bends: fixed, learned, gated, and bases."""
 
+from unbend.activations._analyse import Analysis as Analysis, analyse as analyse
 from unbend.activations._base import Bend as Bend
 from unbend.activations._catalogue_base import catalogue as catalogue
 from unbend.activations._cauchy import Cauchy as Cauchy, cauchy as cauchy
 from unbend.activations._closed_form import ClosedForm as ClosedForm
+from unbend.activations._crrelu import CRReLU as CRReLU, crrelu as crrelu
+from unbend.activations._describe import Description as Description, describe as describe
 from unbend.activations._duplicates import (
     Coincidence as Coincidence,
     coincide as coincide,
     duplicates as duplicates,
+)
+from unbend.activations._eafo import (
+    activation_entropy as activation_entropy,
+    entropy_correction as entropy_correction,
+    worst_activation as worst_activation,
 )
 from unbend.activations._evonorm import EvoNorm as EvoNorm, evonorm as evonorm
 from unbend.activations._gated_form import GatedForm as GatedForm
@@ -25,8 +33,25 @@ from unbend.activations._matrix_activation import (
 )
 from unbend.activations._names import bend as bend
 from unbend.activations._outline_base import Line as Line, Outline as Outline
+from unbend.activations._pooled import (
+    AOAF as AOAF,
+    ABReLU as ABReLU,
+    DyReLU as DyReLU,
+    FunnelReLU as FunnelReLU,
+    MetaACON as MetaACON,
+    MidReLU as MidReLU,
+)
 from unbend.activations._prelu import PReLU as PReLU, prelu as prelu
 from unbend.activations._relu import ReLU as ReLU, relu as relu
+from unbend.activations._ripples import (
+    SnakeBeta as SnakeBeta,
+    UnitSnake as UnitSnake,
+    XPlusSin as XPlusSin,
+    snake_beta as snake_beta,
+    unit_snake as unit_snake,
+    x_plus_sin as x_plus_sin,
+)
+from unbend.activations._shifted_gelu import ShiftedGELU as ShiftedGELU, shifted_gelu as shifted_gelu
 from unbend.activations._silu import SiLU as SiLU, silu as silu
 from unbend.activations._snake import Snake as Snake, snake as snake
 from unbend.activations._softmaxes import (
@@ -43,4 +68,22 @@ from unbend.activations._softmaxes import (
     sparsemax as sparsemax,
 )
 from unbend.activations._sorting import CReLU as CReLU, GroupSort as GroupSort, Maxout as Maxout
+from unbend.activations._stochastic_gelu import (
+    StochasticGELU as StochasticGELU,
+    stochastic_gelu as stochastic_gelu,
+)
+from unbend.activations._swish import Swish as Swish, swish as swish
+from unbend.activations._taaf import Taaf as Taaf
 from unbend.activations._unified import UnifiedGate as UnifiedGate, unified as unified
+from unbend.activations._velu import VeLU as VeLU, velu as velu
+from unbend.activations._xgate import (
+    ATLU as ATLU,
+    XATLU as XATLU,
+    XGELU as XGELU,
+    XSiLU as XSiLU,
+    atlu as atlu,
+    xatlu as xatlu,
+    xgelu as xgelu,
+    xsilu as xsilu,
+)
+from unbend.activations._xglu import ATGLU as ATGLU, XATGLU as XATGLU, XGEGLU as XGEGLU, XSwiGLU as XSwiGLU
