@@ -73,5 +73,6 @@ main = Study(
     baselines=("linear",),
     notes="The authors find that with the constant training ends at weights close to the random ones of its start; "
     "they give no number, so the margins are ours, fixed before the run: one or two points, and 0.02 of the "
-    "weights' size. The constant is taken away after the first rectifier; after the last one nothing would be left to pool.",
+    "weights' size. The constant is taken away after the first rectifier; after the last "
+    "one nothing would be left to pool.",
 )
