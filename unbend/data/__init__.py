@@ -2,6 +2,7 @@
 
 from unbend.data._about import about as about, names as names
 from unbend.data._arrays import Arrays as Arrays
+from unbend.data._clusters import clusters as clusters
 from unbend.data._curves import exp_sine as exp_sine, heaviside as heaviside, wave as wave
 from unbend.data._dataset import Dataset as Dataset
 from unbend.data._digits import digits as digits, digits16 as digits16, shifted_digits as shifted_digits

@@ -1,5 +1,6 @@
 """Whole networks made of the parts."""
 
+from unbend.models._curves_base import ChebyshevCurves as ChebyshevCurves, tabulate as tabulate
 from unbend.models._k_sparse_autoencoder import KSparseAutoencoder as KSparseAutoencoder
 from unbend.models._lambda_resnet import (
     LambdaResNet as LambdaResNet,
@@ -15,6 +16,15 @@ from unbend.models._lambda_resnet import (
 from unbend.models._lambda_resnet_base import LambdaBottleneck as LambdaBottleneck
 from unbend.models._moment_mlp import MomentMLP as MomentMLP
 from unbend.models._monotonic_mlp import MonotonicMLP as MonotonicMLP
+from unbend.models._potential import (
+    KANPotential as KANPotential,
+    cutoff as cutoff,
+    embedded_energy as embedded_energy,
+    forces as forces,
+    lennard_jones as lennard_jones,
+    morse as morse,
+    pair_energy as pair_energy,
+)
 from unbend.models._small import (
     any_size as any_size,
     convolution as convolution,
