@@ -18,6 +18,13 @@ from unbend.activations._eafo import (
     worst_activation as worst_activation,
 )
 from unbend.activations._evonorm import EvoNorm as EvoNorm, evonorm as evonorm
+from unbend.activations._fractional import (
+    FALU as FALU,
+    FracSoftplus as FracSoftplus,
+    FracTanh as FracTanh,
+    falu as falu,
+    fractional as fractional,
+)
 from unbend.activations._gated_form import GatedForm as GatedForm
 from unbend.activations._gelu import GELU as GELU, GELUTanh as GELUTanh, gelu as gelu, gelu_tanh as gelu_tanh
 from unbend.activations._glu import GEGLU as GEGLU, GLU as GLU, Bilinear as Bilinear, ReGLU as ReGLU, SwiGLU as SwiGLU
@@ -25,6 +32,12 @@ from unbend.activations._glu_base import matched_hidden as matched_hidden
 from unbend.activations._golu import GoLU as GoLU, golu as golu
 from unbend.activations._k_sparse import BatchTopK as BatchTopK, KSparse as KSparse, k_sparse as k_sparse
 from unbend.activations._kan import KANLayer as KANLayer
+from unbend.activations._kan_edge import (
+    BSplineEdge as BSplineEdge,
+    ChebyshevEdge as ChebyshevEdge,
+    FourierEdge as FourierEdge,
+    RBFEdge as RBFEdge,
+)
 from unbend.activations._kan_conv import KANConv1d as KANConv1d, KANConv2d as KANConv2d
 from unbend.activations._matrix_activation import (
     DiagMatrixActivation as DiagMatrixActivation,
@@ -42,6 +55,13 @@ from unbend.activations._pooled import (
     MidReLU as MidReLU,
 )
 from unbend.activations._prelu import PReLU as PReLU, prelu as prelu
+from unbend.activations._rational import (
+    PAU as PAU,
+    RPAU as RPAU,
+    Rational as Rational,
+    SafePAU as SafePAU,
+    fit_rational as fit_rational,
+)
 from unbend.activations._relu import ReLU as ReLU, relu as relu
 from unbend.activations._ripples import (
     SnakeBeta as SnakeBeta,
@@ -74,6 +94,14 @@ from unbend.activations._stochastic_gelu import (
 )
 from unbend.activations._swish import Swish as Swish, swish as swish
 from unbend.activations._taaf import Taaf as Taaf
+from unbend.activations._tables import (
+    MTLU as MTLU,
+    VAF as VAF,
+    CubicSplineBend as CubicSplineBend,
+    LuTU as LuTU,
+    ReLUSpline as ReLUSpline,
+)
+from unbend.activations._trug import TruG as TruG, trug as trug
 from unbend.activations._unified import UnifiedGate as UnifiedGate, unified as unified
 from unbend.activations._velu import VeLU as VeLU, velu as velu
 from unbend.activations._xgate import (

@@ -10,6 +10,7 @@ from unbend.activations._base import Bend, Lean, Outline
 from unbend.activations._catalogue_base import Entry, catalogue, document
 from unbend.activations._certain_base import outline_of
 from unbend.activations._code_base import torch_function
+from unbend.activations._dual_base import DUALS
 
 
 class ClosedForm(Bend):
@@ -79,9 +80,10 @@ class ClosedForm(Bend):
         self.derivative = torch_function(self.entry.code, names, "x")
         self.both = torch_function(self.entry.code, names, ("y", "x"))
         self.partials = torch_function(self.entry.code, names, learned) if learned else None
+        self.dual = DUALS.get(self.entry.code)
 
     def __getstate__(self) -> dict[str, Any]:
-        made = ("function", "derivative", "both", "partials")  # code made at run time does not pickle
+        made = ("function", "derivative", "both", "partials", "dual")  # code made at run time does not pickle
         return {name: value for name, value in vars(self).items() if name not in made}
 
     def __setstate__(self, state: dict[str, Any]) -> None:

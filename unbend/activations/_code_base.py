@@ -95,6 +95,10 @@ def _sech(x: Tensor) -> Tensor:
     return 2 * small / (1 + small * small)
 
 
+def _sign(x: Tensor) -> Tensor:
+    return torch.where(x.isnan(), x, torch.sign(x))  # torch takes the sign of NaN for 0
+
+
 def _inverse(x: Any) -> Any:
     return x.reciprocal() if isinstance(x, Tensor) else 1 / x
 
@@ -143,7 +147,8 @@ _UNARY: dict[str, Callable[[Tensor], Tensor]] = {
     "sinc": lambda x: torch.sinc(x / math.pi),
     "isru": lambda x: x / _hypot(x, 1.0),
     "relu": torch.relu,
-    "sign": torch.sign,
+    "sign": _sign,
+    "side": torch.sign,
 }
 
 _OF_NUMBERS = ("exp", "expm1", "log", "log1p", "sqrt", "sin", "cos", "tanh", "sinh", "cosh", "asinh", "erf")

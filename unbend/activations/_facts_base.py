@@ -151,9 +151,9 @@ def _fixed(f: Curve, slope: Curve, outline: Outline, zero: Tensor) -> tuple[tupl
     identical = torch.stack([off(a + (b - a) * t) == 0 for t in (0.0, 0.1, 0.5, 0.9, 1.0)]).all(0) & (b > a)
     ends = torch.stack([edges[:, :-1][identical], edges[:, 1:][identical]], 1)
     found = {(_open(low), _open(high)) for low, high in ends.tolist()}
-    split = torch.cat([edges, _crossing(lambda x: slope(x) - 1, a, b)], 1).sort(1).values
-    roots = torch.cat([split, _crossing(off, split[:, :-1], split[:, 1:])], 1)
-    aside = 1e-4 * (1 + roots.abs())
+    split = torch.cat([edges, crossing(lambda x: slope(x) - 1, a, b)], 1).sort(1).values
+    roots = torch.cat([split, crossing(off, split[:, :-1], split[:, 1:])], 1)
+    aside = 1e-3 * (1 + roots.abs())  # where f(x) - x is a cube, nearer points cannot be told from roots
     alone = (off(roots) == 0) & (off(roots - aside) != 0) & (off(roots + aside) != 0)
     found |= {(round(x, 9) + 0.0, round(x, 9) + 0.0) for x in roots[alone].tolist()}
     return tuple(sorted(found))
@@ -170,7 +170,7 @@ def _variance(f: Curve, slope: Curve, outline: Outline) -> tuple[tuple[float, fl
 
     gap = off(q)
     at = (gap[1:].sign() * gap[:-1].sign() < 0).nonzero()[:, 0]
-    found = _crossing(off, q[at], q[at + 1]) if len(at) else q[:0]
+    found = crossing(off, q[at], q[at + 1]) if len(at) else q[:0]
     origin = torch.full((), 1e-24, dtype=q.dtype)
     if bool((f(torch.zeros(len(cuts), 1, dtype=q.dtype)) == 0).all()):
         found = torch.cat([origin[None], found])
@@ -182,7 +182,7 @@ def _open(x: float) -> float:
     return math.copysign(math.inf, x) if abs(x) == _FAR else x
 
 
-def _crossing(g: Curve, a: Tensor, b: Tensor) -> Tensor:
+def crossing(g: Curve, a: Tensor, b: Tensor) -> Tensor:
     """Where `g`, monotone on [a, b], changes sign; an end where it does not."""
     start = g(a).sign()
     for _ in range(_HALVINGS):

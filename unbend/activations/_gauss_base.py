@@ -72,7 +72,9 @@ def pair(f: Curve, outline: Outline, q11: Tensor, q12: Tensor, q22: Tensor) -> T
     The inner integral is over V given U, the outer over U. As the correlation tends to one the inner standard deviation
     tends to zero and the inner mean bends sharply where V meets a cut: the outer panels are refined there.
     """
-    at = cuts(outline, float(torch.maximum(q11, q22).max().sqrt()) if q11.numel() else 0.0)
+    most = float(torch.maximum(q11, q22).max().sqrt()) if q11.numel() else 0.0
+    at = cuts(outline, most)
+    at = at[:, (at.abs() < _REACH * most).any(0)]
     size = max(1, _AT_ONCE // (len(at) * (_ORDER * (len(_PANELS) + 8 * at.shape[-1])) ** 2))
     parts = zip(*(q.flatten().split(size) for q in (q11, q12, q22)))
     return torch.cat([_pair(f, at, *part) for part in parts], 1).view(len(at), *q11.shape)

@@ -38,7 +38,7 @@ _SLOPES: dict[str, tuple[str, ...]] = {
     "erf": ("2/sqrt(pi)*exp(-u*u)",),
     "Phi": ("exp(-u*u/2)/sqrt(2*pi)",),
     "relu": ("step(u)",),
-    "abs": ("sign(u)",),
+    "abs": ("side(u)",),
     "sign": ("0",),
     "maximum": ("share(u,w)", "share(w,u)"),
     "minimum": ("share(-u,-w)", "share(-w,-u)"),
