@@ -10,7 +10,7 @@ from scipy import integrate
 
 from unbend._errors import ArgumentError
 from unbend.activations import Cauchy, cauchy
-from unbend.activations._cauchy import cauchy_slope
+from unbend.activations._cauchy import cauchy_partials, cauchy_slope
 
 X = torch.linspace(-9, 9, 1801, dtype=torch.float64)
 
@@ -86,3 +86,11 @@ def test_a_sum_over_poles_is_the_function_inside() -> None:
 def test_the_pole_must_lie_off_the_line(d: float) -> None:
     with pytest.raises(ArgumentError, match="d: got"):
         Cauchy(d=d)
+
+
+@pytest.mark.parametrize("size", [1.0, 1e100])
+def test_partial_derivatives_are_those_of_the_function(size: float) -> None:
+    values, x = tuple(torch.tensor(v, dtype=torch.float64) for v in (0.4, -0.3, 0.9)), size * X[::300]
+    by_values = torch.func.jacfwd(lambda *v: cauchy(x, *v), argnums=(0, 1, 2))(*values)
+    for got, expected in zip(cauchy_partials(x, *values), by_values):
+        torch.testing.assert_close(got, expected, rtol=1e-12, atol=1e-300)

@@ -22,20 +22,39 @@ def cauchy(
     References:
         Li, Xia, Zhang (2024), arXiv:2409.19221.
     """
-    # Over the larger of |x| and |d|, so that no square overflows; the result does not depend on that number.
-    d = torch.as_tensor(d, dtype=x.dtype, device=x.device)
-    size = torch.maximum(x.abs(), d.abs()).detach()
-    u, v = x / size, d / size
+    u, v, size = _over_the_larger(x, d)
     return (lambda1 * u + lambda2 / size) / ((u * u + v * v) * size)
+
+
+def cauchy_both(
+    x: Tensor, lambda1: Tensor | float, lambda2: Tensor | float, d: Tensor | float
+) -> tuple[Tensor, Tensor]:
+    """`cauchy` and its slope."""
+    u, v, size = _over_the_larger(x, d)
+    square, even = u * u + v * v, lambda2 / size
+    y = (lambda1 * u + even) / (square * size)
+    return y, (lambda1 * (v * v - u * u) - 2 * even * u) / (square * square) / size / size
 
 
 def cauchy_slope(x: Tensor, lambda1: Tensor | float, lambda2: Tensor | float, d: Tensor | float) -> Tensor:
     """The slope of `cauchy`."""
+    return cauchy_both(x, lambda1, lambda2, d)[1]
+
+
+def cauchy_partials(
+    x: Tensor, lambda1: Tensor | float, lambda2: Tensor | float, d: Tensor | float
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The derivatives of `cauchy` by its three parameters."""
+    u, v, size = _over_the_larger(x, d)
+    kernel = 1 / ((u * u + v * v) * size)
+    return u * kernel, kernel / size, -2 * v * (lambda1 * u + lambda2 / size) * kernel * kernel
+
+
+def _over_the_larger(x: Tensor, d: Tensor | float) -> tuple[Tensor, Tensor, Tensor]:
+    """`x` and `d` over the larger of |x| and |d|, and that number, on which no result depends; no square overflows."""
     d = torch.as_tensor(d, dtype=x.dtype, device=x.device)
     size = torch.maximum(x.abs(), d.abs()).detach()
-    u, v = x / size, d / size
-    square = u * u + v * v
-    return (lambda1 * (v * v - u * u) - 2 * lambda2 / size * u) / size / size / (square * square)
+    return x / size, d / size, size
 
 
 class Cauchy(Bend):
@@ -75,6 +94,8 @@ class Cauchy(Bend):
 
     function = staticmethod(cauchy)
     derivative = staticmethod(cauchy_slope)
+    both = staticmethod(cauchy_both)
+    partials = staticmethod(cauchy_partials)
     aliases = ("cauchy_xnet",)
     examples: ClassVar[tuple[Example, ...]] = (
         Example({"lambda1": 1.0, "lambda2": -0.5, "d": 1.5}),

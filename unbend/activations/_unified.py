@@ -24,14 +24,14 @@ _INNER: dict[str, Callable[[Tensor], Tensor]] = {
 }
 _PRESETS: dict[str, dict[str, Any]] = {
     "tanh": {"gamma": 1, "f": "x^2", "alpha1": 2.0, "beta1": 2.0, "g": "x^2", "alpha2": 2.0, "beta2": 1.0},
-    "sigmoid": {"gamma": 0, "f": "-exp(-x)", "alpha1": 0.0, "beta1": 1.0},
-    "silu": {"gamma": 1, "f": "-exp(-x)", "alpha1": 0.0, "beta1": 1.0},
-    "softsign": {"gamma": 1, "f": "-|x|", "alpha1": 0.0, "beta1": 1.0},
-    "mish": {"gamma": 1, "f": "-2 exp(-x) / (2 + exp(x))", "alpha1": 0.0, "beta1": 1.0},
-    "elu": {"gamma": 1, "f": "min(x, 0)", "alpha1": 1.0, "beta1": 2.0},
-    "exp": {"gamma": 0, "f": "x", "alpha1": 1.0, "beta1": 1.0},
-    "sin": {"gamma": 1, "f": "-x^2", "alpha1": 2.0, "beta1": 2.0},
-    "cos": {"gamma": 0, "f": "-x^2", "alpha1": 2.0, "beta1": 1.0},
+    "sigmoid": {"gamma": 0, "f": "-exp(-x)", "alpha1": 0.0, "beta1": 1.0, "g": "0"},
+    "silu": {"gamma": 1, "f": "-exp(-x)", "alpha1": 0.0, "beta1": 1.0, "g": "0"},
+    "softsign": {"gamma": 1, "f": "-|x|", "alpha1": 0.0, "beta1": 1.0, "g": "0"},
+    "mish": {"gamma": 1, "f": "-2 exp(-x) / (2 + exp(x))", "alpha1": 0.0, "beta1": 1.0, "g": "0"},
+    "elu": {"gamma": 1, "f": "min(x, 0)", "alpha1": 1.0, "beta1": 2.0, "g": "0"},
+    "exp": {"gamma": 0, "f": "x", "alpha1": 1.0, "beta1": 1.0, "g": "0"},
+    "sin": {"gamma": 1, "f": "-x^2", "alpha1": 2.0, "beta1": 2.0, "g": "0"},
+    "cos": {"gamma": 0, "f": "-x^2", "alpha1": 2.0, "beta1": 1.0, "g": "0"},
 }
 
 
@@ -81,7 +81,8 @@ class UnifiedGate(nn.Module):
 
     Departures:
         gamma is a whole number and not learned, so that negative inputs have a value. Mish by an f of its own, which
-        follows from tanh(log(1 + exp(x))) = 1 / (1 + 2 exp(-x) / (2 + exp(x))). The paper's own table was not seen.
+        follows from tanh(log(1 + exp(x))) = 1 / (1 + 2 exp(-x) / (2 + exp(x))). Without arguments it is tanh, a choice
+        of ours. The paper's own table was not seen.
 
     References:
         Mostafanejad (2023), Unification of popular artificial neural network activation functions, arXiv:2302.11007.
@@ -104,7 +105,7 @@ class UnifiedGate(nn.Module):
         f: str = "x^2",
         alpha1: float = 2.0,
         beta1: float = 2.0,
-        g: str = "0",
+        g: str = "x^2",
         alpha2: float = 2.0,
         beta2: float = 1.0,
         *,
