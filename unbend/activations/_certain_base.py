@@ -38,7 +38,7 @@ def outline_of(formula: str, parameters: Mapping[str, Number]) -> Outline:
     channels = max((len(value) for value in parameters.values() if isinstance(value, Tensor)), default=0)
     if not channels:
         return _outline(formula, tuple((name, float(value)) for name, value in parameters.items()))
-    return _together(
+    return together(
         [
             _outline(formula, tuple((n, float(v[i] if isinstance(v, Tensor) else v)) for n, v in parameters.items()))
             for i in range(channels)
@@ -58,7 +58,7 @@ def _outline(formula: str, parameters: Values) -> Outline:
     return Outline(shape.breaks, shape.turns, *tails, smooth=shape.smooth, reach=reach, slack=_SLACK, beyond=enclose)
 
 
-def _together(each: list[Outline]) -> Outline:
+def together(each: list[Outline]) -> Outline:
     """One outline with a number for each channel; those with fewer points repeat their last."""
 
     def points(lists: list[tuple[Number, ...]]) -> tuple[Number, ...]:
@@ -71,7 +71,7 @@ def _together(each: list[Outline]) -> Outline:
         if len(known) < len(lines):
             return None
         slope, offset = (
-            torch.tensor([float(getattr(line, n)) for line in known]).double() for n in ("slope", "offset")
+            torch.tensor([float(getattr(line, n)) for line in known], dtype=torch.float64) for n in ("slope", "offset")
         )
         return Line(slope, offset)
 
@@ -86,8 +86,8 @@ def _together(each: list[Outline]) -> Outline:
         tail([outline.right for outline in each]),
         smooth=min(outline.smooth for outline in each),
         reach=min(outline.reach for outline in each),
-        slack=_SLACK,
-        beyond=enclose,
+        slack=max(outline.slack for outline in each),
+        beyond=enclose if any(outline.beyond for outline in each) else None,
     )
 
 
