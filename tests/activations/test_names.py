@@ -5,13 +5,13 @@ import torch
 
 import unbend
 from unbend._errors import ArgumentError, UnknownNameError
-from unbend.activations import GELU, GatedForm, GELUTanh, GoLU, PReLU, SiLU, catalogue
+from unbend.activations import GELU, GatedForm, GELUTanh, GoLU, PReLU, Swish, catalogue
 from unbend.activations._names import names, plain
 
 
 @pytest.mark.parametrize(
     ("name", "cls"),
-    [("golu", GoLU), ("GoLU", GoLU), ("GELU", GELU), ("gelu-tanh", GELUTanh), ("swish", SiLU), ("gelu_new", GELUTanh)],
+    [("golu", GoLU), ("GoLU", GoLU), ("GELU", GELU), ("gelu-tanh", GELUTanh), ("swish", Swish), ("gelu_new", GELUTanh)],
 )
 def test_case_and_hyphens_do_not_count(name: str, cls: type) -> None:
     assert type(unbend.bend(name)) is cls

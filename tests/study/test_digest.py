@@ -330,7 +330,7 @@ def test_a_name_among_the_parameters_stands_for_what_it_names() -> None:
         return {path.name for path in closure.files}
 
     assert "_golu.py" in read(bend="golu")
-    assert "_silu.py" in read(bend="swish")
+    assert "_swish.py" in read(bend="swish")
     assert "_golu.py" not in read(bend="no such thing")
 
 

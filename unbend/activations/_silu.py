@@ -53,7 +53,6 @@ class SiLU(Bend):
     function = staticmethod(silu)
     derivative = staticmethod(silu_slope)
     native = True
-    aliases = ("swish",)
 
     def __init__(self, *, lean: bool = False) -> None:
         super().__init__(lean=lean)
