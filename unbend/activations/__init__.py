@@ -2,6 +2,7 @@
 
 from unbend.activations._analyse import Analysis as Analysis, analyse as analyse
 from unbend.activations._base import Bend as Bend
+from unbend.activations._blend import Blend as Blend
 from unbend.activations._catalogue_base import catalogue as catalogue
 from unbend.activations._cauchy import Cauchy as Cauchy, cauchy as cauchy
 from unbend.activations._closed_form import ClosedForm as ClosedForm
@@ -32,13 +33,13 @@ from unbend.activations._glu_base import matched_hidden as matched_hidden
 from unbend.activations._golu import GoLU as GoLU, golu as golu
 from unbend.activations._k_sparse import BatchTopK as BatchTopK, KSparse as KSparse, k_sparse as k_sparse
 from unbend.activations._kan import KANLayer as KANLayer
+from unbend.activations._kan_conv import KANConv1d as KANConv1d, KANConv2d as KANConv2d
 from unbend.activations._kan_edge import (
     BSplineEdge as BSplineEdge,
     ChebyshevEdge as ChebyshevEdge,
     FourierEdge as FourierEdge,
     RBFEdge as RBFEdge,
 )
-from unbend.activations._kan_conv import KANConv1d as KANConv1d, KANConv2d as KANConv2d
 from unbend.activations._matrix_activation import (
     DiagMatrixActivation as DiagMatrixActivation,
     TridiagMatrixActivation as TridiagMatrixActivation,
@@ -93,6 +94,7 @@ from unbend.activations._stochastic_gelu import (
     stochastic_gelu as stochastic_gelu,
 )
 from unbend.activations._swish import Swish as Swish, swish as swish
+from unbend.activations._symbolic import Symbolic as Symbolic, symbolic as symbolic
 from unbend.activations._taaf import Taaf as Taaf
 from unbend.activations._tables import (
     MTLU as MTLU,

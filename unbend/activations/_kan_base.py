@@ -233,3 +233,74 @@ def base_function(base: Base) -> Callable[[Tensor], Tensor] | None:
 def _line(ends: Tensor, grid: int) -> Tensor:
     share = torch.linspace(0, 1, grid + 1, dtype=ends.dtype, device=ends.device)
     return ends[:, :1] * (1 - share) + ends[:, 1:] * share
+
+
+class LearnedEdge(nn.Module, ABC):
+    """A learned function of one number, the same for all inputs or one for each channel: an edge of a KAN, as a bend.
+
+    Args:
+        basis: the family of functions.
+        base: added to the curve, times a learned factor; None for the curve alone.
+        channels: learn one curve for each channel; None for one in all.
+        dim: the axis of the channels, 1 or -1.
+        domain: where the grid lies.
+        device: where the parameters lie.
+        dtype: their type.
+    """
+
+    aliases: ClassVar[tuple[str, ...]]
+
+    def __init__(
+        self,
+        basis: Basis,
+        base: Base,
+        channels: int | None,
+        dim: int,
+        domain: tuple[float, float],
+        device: torch.device | str | None,
+        dtype: torch.dtype | None,
+    ) -> None:
+        super().__init__()
+        if dim not in (1, -1):
+            raise ArgumentError.of("dim", dim, "1 or -1, the axis that holds the channels")
+        rows = 1 if channels is None else at_least(1, channels=channels)
+        self.basis, self.channels, self.dim, self.domain = basis, channels, dim, domain
+        self.base: Base = base
+        where: dict[str, Any] = {"device": device, "dtype": dtype}
+        self.register_buffer("knots", basis.knots(even_points(domain, rows, basis.grid, **where)))
+        self.coef = nn.Parameter(torch.empty(rows, basis.size, **where))
+        self.base_weight = None if base is None else nn.Parameter(torch.empty(rows, **where))
+        self.reset_parameters()
+
+    knots: Tensor
+
+    @torch.no_grad()
+    def reset_parameters(self) -> None:
+        """Begin at SiLU: by the base, or as near as the family comes on the domain."""
+        if self.base_weight is not None:
+            self.base_weight.fill_(1.0)
+            self.coef.zero_()
+        elif not self.coef.is_meta:
+            at = torch.linspace(*self.domain, 8 * self.basis.size, dtype=torch.float64, device=self.coef.device)
+            values = self.basis(at[:, None].expand(-1, len(self.coef)), self.knots.double()).transpose(0, 1)
+            target = F.silu(at)[:, None].expand(len(self.coef), -1, 1)
+            self.coef.copy_(least_squares(values, target)[..., 0])
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The curve at every element of `x`."""
+        rows = x[..., None] if self.channels is None else x.movedim(self.dim, -1)
+        if rows.shape[-1] != len(self.coef):
+            raise ArgumentError.of("x", f"shape {tuple(x.shape)}", f"{self.channels} channels along axis {self.dim}")
+        wide = torch.promote_types(x.dtype, torch.float32)
+        bases = self.basis(rows.to(wide), self.knots.to(wide))
+        y = (bases * self.coef.to(wide)).sum(-1).to(x.dtype)
+        base = base_function(self.base)
+        if base is not None and self.base_weight is not None:
+            y = y + self.base_weight.to(x.dtype) * base(rows)
+        return y[..., 0] if self.channels is None else y.movedim(-1, self.dim)
+
+    def extra_repr(self) -> str:
+        """The arguments."""
+        order = {"order": self.basis.order} if isinstance(self.basis, BSplines) else {}
+        shown = {"grid": self.basis.grid, **order, "channels": self.channels, "dim": self.dim, "domain": self.domain}
+        return ", ".join(f"{name}={value!r}" for name, value in shown.items())
