@@ -2,6 +2,8 @@
 
 from unbend.models._curves_base import ChebyshevCurves as ChebyshevCurves, tabulate as tabulate
 from unbend.models._k_sparse_autoencoder import KSparseAutoencoder as KSparseAutoencoder
+from unbend.models._kan import KAN as KAN
+from unbend.models._kan_symbol_base import SymbolicFit as SymbolicFit
 from unbend.models._lambda_resnet import (
     LambdaResNet as LambdaResNet,
     lambda_layout as lambda_layout,
