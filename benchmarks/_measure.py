@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from importlib import import_module
 from pathlib import Path
 from statistics import median
 from time import perf_counter
@@ -13,6 +14,7 @@ from time import perf_counter
 import torch
 from rich.console import Console
 from rich.table import Table
+from torch import Tensor, nn
 
 from unbend.study._environment import environment
 from unbend.study._ledger import benchmarks, results_folder, save_benchmark
@@ -85,6 +87,46 @@ def main(paper: str, peers: Mapping[str, bool], items: list[str], sides: Sides) 
         kept = [row for row in benchmarks().get(paper, []) if row["peer"] not in measured]
         where = {**environment(), "threads": str(options.threads)}
         print(save_benchmark(paper, kept + [asdict(row) for row in rows], where, results_folder()))
+
+
+def forward(module: nn.Module, x: Tensor) -> Call:
+    """A call without gradients."""
+
+    def call() -> None:
+        with torch.no_grad():
+            module(x)
+
+    return call
+
+
+def forward_backward(module: nn.Module, x: Tensor, weight: Tensor) -> Call:
+    """Output, and gradients by the input and by every parameter that learns."""
+    wanted = [x, *(p for p in module.parameters() if p.requires_grad)]
+    return lambda: torch.autograd.grad(module(x), wanted, weight)
+
+
+def of_run(run: str, pair: tuple[nn.Module, nn.Module], x: Tensor, weight: Tensor) -> tuple[Call, Call]:
+    """The calls of two modules for "forward" or "forward+backward"."""
+    if run == "forward":
+        return forward(pair[0], x), forward(pair[1], x)
+    return forward_backward(pair[0], x, weight), forward_backward(pair[1], x, weight)
+
+
+def same(item: str, pair: tuple[nn.Module, nn.Module], x: Tensor, weight: Tensor, tolerance: float) -> None:
+    """Stop where outputs or input gradients of two modules differ by more than a share of their largest."""
+    found = [(y.detach(), *torch.autograd.grad(y, x, weight)) for y in (module(x) for module in pair)]
+    for one, other in zip(*found):
+        if not torch.allclose(one, other, rtol=0, atol=tolerance * float(other.abs().max())):
+            raise SystemExit(f"{item}: the two differ by {float((one - other).abs().max())}; nothing is timed")
+
+
+def imports(module: str) -> bool:
+    """Whether a peer is there and can be used."""
+    try:
+        import_module(module)
+    except Exception:  # timm beside a torchvision of another torch fails with more than an ImportError
+        return False
+    return True
 
 
 def _row(peer: str, item: str, sides: Sides, options: argparse.Namespace) -> Row:
