@@ -5,8 +5,9 @@ import torch
 from torch import nn
 
 from unbend._errors import ArgumentError
+from unbend.activations import SwiGLU, matched_hidden
 from unbend.data import Dataset
-from unbend.models import small_decoder
+from unbend.models import small_block_decoder, small_decoder
 
 
 def windows(classes: int = 7, length: int = 11) -> Dataset:
@@ -48,6 +49,18 @@ def test_the_bend_has_a_place_in_every_block() -> None:
     assert len(made) == 2
     model(windows().train[0]).sum().backward()
     assert all(bend.weight.grad is not None and bend.weight.grad.abs() > 0 for bend in made)
+
+
+def test_the_feed_forward_block_may_be_gated() -> None:
+    def make(width: int, hidden: int) -> nn.Module:
+        return SwiGLU(width, matched_hidden(hidden))
+
+    data = windows()
+    model = small_block_decoder(make, data, 12)
+    gates = [part for part in model.modules() if isinstance(part, SwiGLU)]
+    assert [gate.hidden for gate in gates] == [32, 32]
+    model(data.train[0]).sum().backward()
+    assert all(gate.out.weight.grad is not None for gate in gates)
 
 
 def test_parameters_grow_with_the_width() -> None:

@@ -52,8 +52,14 @@ class Description:
 def describe(bend: Bend) -> Description:
     """The property card of a bend, as the survey has one for each.
 
+    Formula:
+        range = (inf f, sup f), slope = (inf f', sup f'), Lipschitz constant = sup |f(x) - f(y)| / |x - y|
+
     Args:
         bend: any `Bend`; of several channels the card holds for all together.
+
+    Behaviour:
+        Exact: it reads `bend.facts` and `bend.moments()`, and samples nothing. `facts` and `analyse` know more.
 
     References:
         Dubey, Singh, Chaudhuri (2021), Activation Functions in Deep Learning: A Comprehensive Survey and Benchmark,

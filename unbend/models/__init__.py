@@ -35,6 +35,7 @@ from unbend.models._small import (
     small_cnn as small_cnn,
     small_mlp as small_mlp,
 )
-from unbend.models._small_decoder import small_decoder as small_decoder
+from unbend.models._small_decoder import small_block_decoder as small_block_decoder, small_decoder as small_decoder
+from unbend.models._small_vit import small_vit as small_vit
 from unbend.models._timm import register_timm as register_timm
 from unbend.models._xnet import XNet as XNet, one_hidden as one_hidden

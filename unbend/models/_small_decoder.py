@@ -1,4 +1,4 @@
-"""A small decoder of text, with a place for the bend under test."""
+"""A small decoder of text, with a place for the bend or the feed-forward block under test."""
 
 from collections.abc import Callable
 
@@ -26,8 +26,31 @@ def small_decoder(make: Callable[..., nn.Module], data: Dataset, width: int = 64
         >>> small_decoder(nn.ReLU, data)(x).shape
         torch.Size([3, 5, 2])
     """
+
+    def feed_forward(width: int, hidden: int) -> nn.Module:
+        return nn.Sequential(nn.Linear(width, hidden), make(), nn.Linear(hidden, width))
+
+    return small_block_decoder(feed_forward, data, width)
+
+
+def small_block_decoder(make: Callable[..., nn.Module], data: Dataset, width: int = 64) -> nn.Module:
+    """The same transformer; `make(width, hidden)` gives the feed-forward block of each, gated or not.
+
+    Args:
+        make: called with the width of the residual stream and four times it, the inner width of a plain block.
+        data: for the number of different tokens and the length of the windows.
+        width: of the residual stream, as for `small_decoder`.
+
+    Examples:
+        >>> import torch
+        >>> from unbend.activations import SwiGLU, matched_hidden
+        >>> x = torch.zeros(3, 5, dtype=torch.int64)
+        >>> data = Dataset("ab", "next-token", (x, x), (x, x), classes=2)
+        >>> small_block_decoder(lambda width, hidden: SwiGLU(width, matched_hidden(hidden)), data)(x).shape
+        torch.Size([3, 5, 2])
+    """
     at_least(1, width=width)
-    blocks = [_Block(width, make()) for _ in range(2)]
+    blocks = [_Block(width, make(width, 4 * width)) for _ in range(2)]
     head = nn.LayerNorm(width), nn.Linear(width, data.outputs)
     return nn.Sequential(_Embedding(data.outputs, data.shape[0], width), *blocks, *head)
 
@@ -45,15 +68,15 @@ class _Embedding(nn.Module):
 
 
 class _Block(nn.Module):
-    """Attention to what came before, then a layer four times as wide."""
+    """Attention to what came before, then the feed-forward block."""
 
-    def __init__(self, width: int, bend: nn.Module) -> None:
+    def __init__(self, width: int, feed_forward: nn.Module) -> None:
         super().__init__()
         inner = HEADS * max(width // HEADS, 1)
         self.norm = nn.LayerNorm(width)
         self.project = nn.Linear(width, 3 * inner)
         self.collect = nn.Linear(inner, width)
-        self.wide = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, 4 * width), bend, nn.Linear(4 * width, width))
+        self.wide = nn.Sequential(nn.LayerNorm(width), feed_forward)
 
     def forward(self, x: Tensor) -> Tensor:
         b, t, _ = x.shape
