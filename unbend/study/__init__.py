@@ -25,6 +25,12 @@ from unbend.study._store import Store as Store, StoreError as StoreError
 from unbend.study._view import View as View, look as look
 
 if TYPE_CHECKING:
+    from unbend.study._approximate import (
+        LOG10_RMSE as LOG10_RMSE,
+        RMSE_EXPONENT as RMSE_EXPONENT,
+        approximate as approximate,
+        rate as rate,
+    )
     from unbend.study._compare import Options as Options, compare as compare, comparison as comparison
     from unbend.study._cost import Cost as Cost, PeakMemory as PeakMemory, count_operations as count_operations
     from unbend.study._scaling import (
@@ -49,6 +55,7 @@ if TYPE_CHECKING:
 
 # What needs torch is imported when it is asked for: `unbend papers` and `unbend study status` answer without.
 _LAZY = {
+    "_approximate": ("LOG10_RMSE", "RMSE_EXPONENT", "approximate", "rate"),
     "_compare": ("Options", "compare", "comparison"),
     "_cost": ("Cost", "PeakMemory", "count_operations"),
     "_scaling": ("LOG2_PEAK_BYTES", "MS", "MS_EXPONENT", "OPERATIONS_EXPONENT", "PEAK_EXPONENT", "scaling"),
