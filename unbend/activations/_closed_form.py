@@ -1,19 +1,17 @@
 """Any closed form of the catalogue as a bend, all its faces computed from the formula."""
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 
 from unbend._contract import Example
 from unbend._errors import ArgumentError, UnknownNameError
-from unbend.activations._base import Bend, Lean, Outline
+from unbend.activations._base import Lean
 from unbend.activations._catalogue_base import Entry, catalogue, document
-from unbend.activations._certain_base import outline_of
-from unbend.activations._code_base import torch_function
-from unbend.activations._dual_base import DUALS
+from unbend.activations._written_base import Written
 
 
-class ClosedForm(Bend):
+class ClosedForm(Written):
     """A closed form of the catalogue.
 
     Formula:
@@ -70,30 +68,8 @@ class ClosedForm(Bend):
         trained = tuple(numbers) if (entry.learned if learned is None else learned) else ()
         super().__init__(learned=trained, channels=channels, dim=dim, lean=lean, device=device, dtype=dtype, **numbers)
         self.entry, self.name = entry, name
-        self._compile()
+        self.write(entry.code)
         self.__doc__ = document(entry)
-
-    def _compile(self) -> None:
-        """Make the functions, which are code from the formula."""
-        names, learned = tuple(self.start), tuple(name for name, _ in self.named_parameters())
-        self.function = torch_function(self.entry.code, names)
-        self.derivative = torch_function(self.entry.code, names, "x")
-        self.both = torch_function(self.entry.code, names, ("y", "x"))
-        self.partials = torch_function(self.entry.code, names, learned) if learned else None
-        self.dual = DUALS.get(self.entry.code)
-
-    def __getstate__(self) -> dict[str, Any]:
-        made = ("function", "derivative", "both", "partials", "dual")  # code made at run time does not pickle
-        return {name: value for name, value in vars(self).items() if name not in made}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__(state)
-        self._compile()
-
-    @property
-    def outline(self) -> Outline:
-        """Found by interval arithmetic for the parameters as they stand."""
-        return outline_of(self.entry.code, {name: self.at(name) for name in self.start})
 
 
 def closed_form(name: str) -> Entry:
