@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from unbend._docs import REQUIRED, SECTIONS, sections, source
-from unbend._rooms import METHOD_ROOMS, ROOMS, ROOT, SHELVES, exports
+from unbend._rooms import METHOD_ROOMS, ROOMS, ROOT, SHELVES, definitions, exports
 
 FILES = sorted(ROOT.rglob("*.py"))
 SHELF_OF = {room: number for number, rooms in enumerate(SHELVES.values()) for room in rooms}
@@ -141,6 +141,16 @@ def test_classes_are_abstract_or_final(export) -> None:
         }
         overridden = concrete & set(vars(public)) - {"__init__", "extra_repr", "__repr__"}
         assert not overridden, f"{public.__name__} overrides concrete {sorted(overridden)} of {base.__name__}"
+
+
+@pytest.mark.parametrize("path", METHOD_FILES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_docstrings_found_by_text_are_those_of_the_parser(path: Path) -> None:
+    found = definitions(path)
+    nodes = [node for node in tree(path).body if isinstance(node, ast.ClassDef | ast.FunctionDef)]
+    first = {node.name: (ast.get_docstring(node) or "").split("\n")[0] for node in nodes}
+    assert {name: found.get(name, ("", None))[0] for name, line in first.items() if line} == {
+        name: line for name, line in first.items() if line
+    }
 
 
 def test_no_two_public_docstrings_share_four_lines() -> None:

@@ -79,7 +79,10 @@ def exports(room: str) -> dict[str, Export]:
     return found
 
 
-_DEFINITION = re.compile(r'^(?:class|def)\s+(\w+)[^"]*?:\n\s+r?"""(.*?)"""', re.MULTILINE | re.DOTALL)
+# From a definition to its docstring, without passing another definition that has none.
+_DEFINITION = re.compile(
+    r'^(?:class|def)\s+(\w+)(?:(?!\n(?:class|def|@)).)*?:\n\s+r?"""(.*?)"""', re.MULTILINE | re.DOTALL
+)
 _REFERENCE = re.compile(r"^\s*References:\s*$(.*)", re.MULTILINE | re.DOTALL)
 _ARXIV = re.compile(r"arXiv:(\d{4}\.\d{4,5})")
 
