@@ -160,7 +160,7 @@ class Bend(nn.Module, ABC):
     def moments(self, mean: float = 0.0, var: float = 1.0) -> tuple[float, float]:
         """Mean of `f(X)` and of `f(X)^2` for X ~ N(mean, var), averaged over channels."""
         f, _, outline = self._curve(0)
-        cuts = _gauss.cuts(outline.map(self._row), var**0.5)
+        _, cuts = _gauss.cuts(f, outline.map(self._row), abs(mean) + _gauss.REACH * var**0.5)
         centre, std = (torch.full(cuts.shape[:1], v, dtype=torch.float64) for v in (mean, var**0.5))
         x, w = _gauss.rule(centre, std, cuts)
         y = f(x)

@@ -13,6 +13,7 @@ from unbend.activations._outline_base import Curve, Line, Outline, beside, row
 _FAR = 1e6  # beyond it a curve is taken for its tails
 _HALVINGS = 80
 _EQUAL = 1e-12  # relative to 1 + |value|
+_NEAR = 50.0  # how far out a curve is looked at in detail for the variances that it keeps
 _SETTLED = 1e-9  # a variance that changes by less is taken for fixed
 
 
@@ -162,7 +163,7 @@ def _fixed(f: Curve, slope: Curve, outline: Outline, zero: Tensor) -> tuple[tupl
 def _variance(f: Curve, slope: Curve, outline: Outline) -> tuple[tuple[float, float], ...]:
     """Fixed points of the variance map, bracketed on a grid of 20 to the decade."""
     q = 10 ** (torch.linspace(-6, 4, 201, dtype=torch.float64) + 0.0061)  # off the round numbers, where a root may be
-    cuts = _gauss.cuts(outline, float(q[-1].sqrt()))
+    _, cuts = _gauss.cuts(f, outline, _NEAR)
 
     def off(q: Tensor) -> Tensor:
         gap = _gauss.second_moment(f, cuts, q) / q - 1

@@ -223,7 +223,8 @@ def _range(f: Scalar, turns: Sequence[float], u: Interval) -> Interval:
 
 def _wave(quarter: int, u: Interval) -> Interval:
     """Enclosure of `sin(u + quarter * pi / 2)`."""
-    enclosed = _range(lambda x: np.sin(x + quarter * math.pi / 2), (), u)
+    wave, sign = (np.cos if quarter % 2 else np.sin), (-1 if quarter % 4 > 1 else 1)  # no turn added: it would round
+    enclosed = _range(lambda x: sign * wave(x), (), u)
     for side, (top, sign) in enumerate(((1.5, -1.0), (0.5, 1.0))):
         crest = (top - quarter / 2) * math.pi
         # A crest a little outside counts too, against the rounding of its place.

@@ -2,6 +2,7 @@
 
 import math
 from functools import partial
+from importlib import import_module
 from typing import Any
 
 import torch
@@ -325,6 +326,26 @@ def exports_plain_operators(subject: Subject) -> None:
     for node in torch.export.export(made, (x,)).graph.nodes:
         if node.op == "call_function":
             assert str(node.target).startswith("aten."), f"{node.target} is no operator of torch"
+
+
+@a_bend.slow_check
+def exports_to_onnx(subject: Subject) -> None:
+    """`torch.onnx.export` takes it, and another program that reads ONNX gives the same output."""
+    made, x = the_bend(subject, torch.float32), subject.input(torch.float32)
+    close(onnx_output(made, x), made(x), x.dtype, "the output of the ONNX graph")
+
+
+def onnx_output(made: torch.nn.Module, x: Tensor) -> list[Tensor]:
+    """What ONNX's own reference interpreter makes of the exported module."""
+    try:
+        reference: Any = import_module("onnx.reference")
+        import_module("onnxscript")
+    except ImportError as error:
+        raise Skip(f"{error.name} is not installed") from error
+    program: Any = torch.onnx.export(made, (x,), dynamo=True, verbose=False)
+    model = program.model_proto
+    found = reference.ReferenceEvaluator(model).run(None, {model.graph.input[0].name: x.numpy()})
+    return [torch.as_tensor(array) for array in found]
 
 
 @a_bend.check
