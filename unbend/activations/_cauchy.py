@@ -78,7 +78,7 @@ class Cauchy(Bend):
         The real part of `(lambda1 + i lambda2 / d) / (x + i d)`: sums of such kernels are what a Cauchy integral over
         a closed curve becomes when it is discretised. Bounded, tends to 0 as lambda1 / x. The integral of the even part
         is pi lambda2 / |d|. At the start given by the authors the output is about 0.01. The sign of d does not
-        matter; at d = 0 it has a pole. Gaussian statistics have six digits at d = 0.8 and lose more as d falls.
+        matter; at d = 0 it has a pole.
 
     Departures:
         Formula and start from accounts of others, which agree; one of them prints x^2 in the second numerator, which
@@ -98,7 +98,7 @@ class Cauchy(Bend):
     partials = staticmethod(cauchy_partials)
     aliases = ("cauchy_xnet",)
     examples: ClassVar[tuple[Example, ...]] = (
-        Example({"lambda1": 1.0, "lambda2": -0.5, "d": 1.5}),
+        Example({"lambda1": 1.0, "lambda2": -0.5, "d": 0.6}),
         Example({"lambda1": 0.7, "lambda2": 1.0, "d": 2.0, "channels": 3}),
     )
 
