@@ -1,14 +1,19 @@
 """`list`, `show` and `papers`: what they say, for people and for machines."""
 
 import json
+import re
 
 import pytest
 from typer.testing import CliRunner
 
-from unbend._errors import UnknownNameError
+from unbend._errors import ArgumentError, UnknownNameError
 from unbend._rooms import METHOD_ROOMS, exports
+from unbend.activations import ClosedForm, catalogue
 from unbend.cli import app
+from unbend.study._bends import _is_class
 from unbend.study._show import show
+
+ENTRIES = catalogue().values()
 
 
 def run(*args: str) -> str:
@@ -67,3 +72,44 @@ def test_show_finds(name):
 def test_show_suggests_the_nearest_name():
     with pytest.raises(UnknownNameError, match="did you mean"):
         show("LambdaLayr")
+
+
+def test_list_counts_distinct_bends_and_aliases():
+    rows = json.loads(run("list", "activations", "--json"))
+    made = {row["name"]: row for row in rows}
+    assert made["pvlu"]["alias_of"] == "vlu"
+    assert made["pvlu"]["summary"].startswith("= vlu; ")
+    told = run("list", "activations")
+    distinct, aliases = (int(re.search(rf"(\d+) {what}", told)[1]) for what in ("distinct bends", "entries"))
+    assert distinct >= 450
+    assert aliases == sum(bool(e.alias_of) and ("(" not in e.alias_of or _is_class(e.name)) for e in ENTRIES)
+
+
+def test_a_bend_that_is_unverified_says_so_wherever_it_appears():
+    (row,) = [row for row in json.loads(run("list", "activations", "--json")) if row["name"] == "arctan_gr"]
+    assert "UNVERIFIED" in row["summary"]
+    assert "UNVERIFIED" in run("show", "arctan_gr")
+    assert "UNVERIFIED" in ClosedForm("arctan_gr").__doc__
+
+
+def test_show_computes_what_can_be_known_of_a_bend():
+    (card,) = json.loads(run("show", "mish", "--json"))
+    assert {"Formula", "Derivative", "Facts", "Family", "Status"} <= set(card["sections"])
+    assert card["sections"]["Derivative"].startswith("dy/dx = x*(1 - tanh(softplus(x))**2)*sigmoid(x)")
+    assert card["latex"]["latex"] == r"x \tanh{\left(\operatorname{softplus}\left(x\right) \right)}"
+    (card,) = json.loads(run("show", "GoLU", "--json"))
+    assert "analytic" in card["sections"]["Facts"]
+    assert run("show", "mish", "--latex").startswith("y = x \\tanh")
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [("quick_gelu", "gelu_sigmoid"), ("calu", "ATLU"), ("wig", "glu"), ("vaf_volatility", "UNVERIFIED")],
+)
+def test_show_finds_entries_by_any_name(name, told):
+    assert told in run("show", name)
+
+
+def test_latex_of_what_has_no_formula_is_refused():
+    with pytest.raises(ArgumentError, match="Leave out --latex"):
+        run("show", "LambdaLayer", "--latex")

@@ -45,9 +45,10 @@ class Blend(Written):
         tensor([-0.1345,  0.8655])
     """
 
+    aliases = ("abu_blend",)
     examples: ClassVar[tuple[Example, ...]] = (
         Example({}),
-        Example({"bases": ("prelu", "softsign"), "weights": (0.3, -0.8), "channels": 3}),
+        Example({"bases": ("prelu", "softsign"), "weights": (0.3, -0.8)}),
     )
 
     def __init__(

@@ -113,6 +113,8 @@ def document(entry: Entry) -> str:
     defaults = ", ".join(f"{name}={value:.6g}" for name, value in entry.parameters.items())
     place = f"; {entry.place} of the survey" if entry.place else ""
     note = f" {entry.note}." if entry.note else ""
+    same = f" It is {entry.alias_of} under another name." if entry.alias_of else ""
+    also = f" Also called {', '.join(entry.also)}." if entry.also else ""
     lines = [
         f"{entry.name}: {entry.family.lower()}{f' ({entry.year})' if entry.year else ''}.",
         "",
@@ -123,7 +125,7 @@ def document(entry: Entry) -> str:
         "    x: (*), floating; y: (*), same type.",
         "",
         "Behaviour:",
-        f"    Defaults: {defaults or 'no parameters'}. Status: {STATUS[entry.status]}{place}.{note}",
+        f"    Defaults: {defaults or 'no parameters'}. Status: {STATUS[entry.status]}{place}.{same}{also}{note}",
         *([f"    The source prints y = {entry.formula}"] if entry.stable else []),
         "",
         "References:",

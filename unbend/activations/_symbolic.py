@@ -1,10 +1,11 @@
 """Bends as sympy expressions: the formula, its derivative, and both as LaTeX."""
 
 import ast
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import cache, lru_cache
+from importlib import import_module
 from typing import Any
 
 from unbend._errors import ArgumentError
@@ -57,20 +58,26 @@ def symbolic(bend: Bend | str) -> Symbolic:
         >>> symbolic("softsign").latex
         '\\\\frac{x}{\\\\left|{x}\\\\right| + 1}'
     """
-    if isinstance(bend, str) and bend in catalogue() and catalogue()[bend].kind != "vector":
-        return of_formula(catalogue()[bend].code, tuple(catalogue()[bend].parameters))
-    made = _named(bend) if isinstance(bend, str) else bend
-    if not isinstance(made, Bend):
-        raise ArgumentError.of(
-            "bend", bend if isinstance(bend, str) else type(bend).__name__, "a function of one number"
-        )
-    return of_formula(made.formula.text, tuple(made.start))
+    if isinstance(bend, str):
+        names = import_module("unbend.activations._names")
+        made = names.names().get(names.plain(bend))
+        if isinstance(made, str):
+            return of_formula(catalogue()[made].code, tuple(catalogue()[made].parameters))
+        found: object = names.bend(bend) if made is None or issubclass(made, Bend) else made
+    else:
+        found = bend
+    if not isinstance(found, Bend):
+        raise ArgumentError.of("bend", str(bend), "a function of one number")
+    return of_formula(found.formula.text, tuple(found.start))
 
 
 @lru_cache(maxsize=1024)
 def of_formula(text: str, parameters: tuple[str, ...] = ()) -> Symbolic:
     """The same of an expression, or of lines of assignments of which the last is `y = ...`."""
-    tree = ast.parse(text)
+    try:
+        tree = ast.parse(text)
+    except SyntaxError as error:
+        raise ArgumentError.of("formula", text, "arithmetic", str(error)) from error
     scope: dict[str, Any] = {name: _sympy().Symbol(name, real=True) for name in parameters}
     value = None
     for line in tree.body:
@@ -106,12 +113,6 @@ def _sympy() -> Any:
     return sympy
 
 
-def _named(name: str) -> Any:
-    from importlib import import_module
-
-    return import_module("unbend.activations._names").bend(name)
-
-
 def _read(node: ast.expr, scope: Mapping[str, Any]) -> Any:
     """The sympy expression of a parsed one."""
     sympy = _sympy()
@@ -126,7 +127,7 @@ def _read(node: ast.expr, scope: Mapping[str, Any]) -> Any:
             return _OPERATORS[type(op)](_read(left, scope), _read(right, scope))
         case ast.Compare(left=left, ops=[op], comparators=[right]):
             return _RELATIONS[type(op)](sympy)(_read(left, scope), _read(right, scope))
-        case ast.Call(func=ast.Name(id=name), args=args):
+        case ast.Call(func=ast.Name(id=name), args=args) if name in _functions():
             return _functions()[name](*(_read(arg, scope) for arg in args))
         case _:
             raise ArgumentError.of("formula", ast.unparse(node), "arithmetic, comparisons and calls")
@@ -154,11 +155,10 @@ def _constant(name: str) -> Any:
 
 
 def _number(value: float) -> Any:
-    """Short decimals are meant as fractions."""
+    """Numbers such as 0.5 and 0.2 are fractions."""
     sympy = _sympy()
-    if value == int(value) and abs(value) < 1e15:
-        return sympy.Integer(int(value))
-    return sympy.Rational(repr(value)) if len(repr(value)) <= 5 and math.isfinite(value) else sympy.Float(value)
+    near = Fraction(value).limit_denominator(20)
+    return sympy.Rational(near.numerator, near.denominator) if float(near) == value else sympy.Float(value)
 
 
 @cache

@@ -22,6 +22,7 @@ def list_(
     as_json: Annotated[bool, typer.Option("--json", help="A list of objects for machines.")] = False,
 ) -> None:
     """List the rooms, or the public names of one room."""
+    count: object = None
     if room is None:
         rows = [
             {"room": name, "names": len(exports(name)) + len(closed_forms(name)), "summary": room_summary(name)}
@@ -30,9 +31,12 @@ def list_(
         ]
     elif room not in METHOD_ROOMS:
         raise UnknownNameError.of("room", room, METHOD_ROOMS)
+    elif room == "activations":
+        from unbend.study._bends import listing
+
+        rows, count = listing()
     else:
         rows = [{"name": e.name, "summary": e.summary, "arxiv": e.arxiv or ""} for e in exports(room).values()]
-        rows += [{"name": name, "summary": f"y = {form}", "arxiv": ""} for name, form in closed_forms(room).items()]
     if as_json:
         typer.echo(json.dumps(rows, indent=1))
         return
@@ -40,8 +44,11 @@ def list_(
         typer.echo(f"room {room} is empty so far; `unbend papers --room {room}` shows what belongs into it")
         return
     table = Table(box=None, header_style="bold")
-    for column in rows[0]:
+    columns = [column for column in rows[0] if column not in ("alias_of", "status")]  # they are in the summary
+    for column in columns:
         table.add_column(column, justify="right" if column == "names" else "left", overflow="fold")
     for row in rows:
-        table.add_row(*(escape(str(value)) for value in row.values()))
+        table.add_row(*(escape(str(row[column])) for column in columns))
     Console().print(table)
+    if count:
+        typer.echo(f"\n{count}")

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from unbend._errors import ArgumentError
 from unbend.study._show import Card, show
 
 
@@ -19,13 +20,19 @@ def show_(
     name: Annotated[str, typer.Argument(help="A public name (GoLU, mixers.LambdaLayer) or a paper's short name.")],
     as_json: Annotated[bool, typer.Option("--json", help="One object for machines.")] = False,
     plot: Annotated[bool, typer.Option("--plot", help="Draw the curve of a bend, and list its facts.")] = False,
+    latex: Annotated[
+        bool, typer.Option("--latex", help="Only the formula of a bend and its derivative, as LaTeX.")
+    ] = False,
     out: Annotated[Path | None, typer.Option(help="Draw it into this file instead: .html, .svg or .png.")] = None,
 ) -> None:
     """Show one method: formula, shapes, behaviour, paper, verdicts."""
     if plot or out:
         _plot(name, out)
         return
-    cards = show(name)
+    cards = show(name, faces=True)
+    if latex:
+        _print_latex(cards)
+        return
     if as_json:
         typer.echo(json.dumps([card.json() for card in cards], indent=1, ensure_ascii=False))
         return
@@ -38,6 +45,14 @@ def _plot(name: str, out: Path | None) -> None:
     from unbend.study._bend_figure import told, write_picture
 
     typer.echo(told(name) if out is None else write_picture(name, out))
+
+
+def _print_latex(cards: list[Card]) -> None:
+    known = [card for card in cards if card.latex]
+    if not known:
+        raise ArgumentError.of("name", cards[0].dotted, "a bend with a formula", "Leave out --latex.")
+    for card in known:
+        typer.echo(f"y = {card.latex['latex']}\ny' = {card.latex['derivative_latex']}")
 
 
 def _print(console: Console, card: Card) -> None:

@@ -250,7 +250,7 @@ def _of_class(made: type[nn.Module], entries: Sequence[Entry]) -> Portrait:
         parameters=parameters,
         learned=learned,
         year=year[1] if year else "",
-        status="held to its paper by tests",
+        status=STATUS[entry.status] if entry and entry.status in ("T", "A") else "held to its paper by tests",
         aliases=tuple(dict.fromkeys(alias for alias in known if alias != name)),
         paper=(_papers().get(export.arxiv or "", reference), export.arxiv or "") if reference else None,
         findings=_findings([name, *known]),
