@@ -19,6 +19,8 @@ from unbend.activations._eafo import (
     worst_activation as worst_activation,
 )
 from unbend.activations._evonorm import EvoNorm as EvoNorm, evonorm as evonorm
+from unbend.activations._fit_activation import fit_activation as fit_activation
+from unbend.activations._fourier import FourierActivation as FourierActivation
 from unbend.activations._fractional import (
     FALU as FALU,
     FracSoftplus as FracSoftplus,
@@ -31,6 +33,7 @@ from unbend.activations._gelu import GELU as GELU, GELUTanh as GELUTanh, gelu as
 from unbend.activations._glu import GEGLU as GEGLU, GLU as GLU, Bilinear as Bilinear, ReGLU as ReGLU, SwiGLU as SwiGLU
 from unbend.activations._glu_base import matched_hidden as matched_hidden
 from unbend.activations._golu import GoLU as GoLU, golu as golu
+from unbend.activations._hermite import HermiteActivation as HermiteActivation
 from unbend.activations._k_sparse import BatchTopK as BatchTopK, KSparse as KSparse, k_sparse as k_sparse
 from unbend.activations._kan import KANLayer as KANLayer
 from unbend.activations._kan_conv import KANConv1d as KANConv1d, KANConv2d as KANConv2d
@@ -102,6 +105,10 @@ from unbend.activations._tables import (
     CubicSplineBend as CubicSplineBend,
     LuTU as LuTU,
     ReLUSpline as ReLUSpline,
+)
+from unbend.activations._tropical import (
+    TropicalActivation as TropicalActivation,
+    TropicalRationalActivation as TropicalRationalActivation,
 )
 from unbend.activations._trug import TruG as TruG, trug as trug
 from unbend.activations._unified import UnifiedGate as UnifiedGate, unified as unified

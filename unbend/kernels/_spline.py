@@ -1,146 +1,22 @@
 """B-splines by local evaluation: all bases at each number, and their weighted sum, with all derivatives."""
 
-from collections.abc import Callable
-from functools import lru_cache
+from functools import partial
 from math import prod
 from typing import Any
 
-import numba
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.flop_counter import register_flop_formula
 
+from unbend.kernels import _spline_loops as _loops
 from unbend.kernels._threads import in_parts
 
 Array = NDArray[Any]
 
-
-@numba.njit(nogil=True, error_model="numpy")
-def _knot(knots: Array, j: int) -> float:
-    """Knot `j`; beyond the ends the outermost spacing goes on."""
-    last = len(knots) - 1
-    if j < 0:
-        return knots[0] + j * (knots[1] - knots[0])
-    if j > last:
-        return knots[last] + (j - last) * (knots[last] - knots[last - 1])
-    return knots[j]
-
-
-@numba.njit(nogil=True, error_model="numpy")
-def _raise(p: Array, knots: Array, j: int, d: int) -> None:
-    """From the pieces of order d - 1 on interval j to those of order d, in place, by the rule of Cox and de Boor."""
-    at, width = knots[j], knots[j + 1] - knots[j]
-    new = np.zeros(p.shape[1], np.float64)
-    for r in range(d, -1, -1):
-        m = j - d + r
-        new[:] = 0.0
-        if r > 0:
-            start, span = _knot(knots, m), _knot(knots, m + d) - _knot(knots, m)
-            for q in range(d):
-                new[q] += p[r - 1, q] * (at - start) / span
-                new[q + 1] += p[r - 1, q] * width / span
-        if r < d:
-            end, span = _knot(knots, m + d + 1), _knot(knots, m + d + 1) - _knot(knots, m + 1)
-            for q in range(d):
-                new[q] += p[r, q] * (end - at) / span
-                new[q + 1] -= p[r, q] * width / span
-        p[r] = new
-
-
-@numba.njit(nogil=True, error_model="numpy")
-def _pieces(knots: Array, order: int, derivative: int) -> Array:
-    """`p[i, j, r]`: coefficients of basis `j - order + r` of feature i on interval j, in u = (x - t_j) / (t_j+1 - t_j).
-
-    With this table a number costs one division, whatever the order.
-    """
-    features, count = knots.shape
-    pieces = np.zeros((features, count - 1, order + 1, order + 1), np.float64)
-    for i in range(features):
-        for j in range(count - 1):
-            p = pieces[i, j]
-            p[0, 0] = 1.0
-            for d in range(1, order + 1):
-                _raise(p, knots[i], j, d)
-            for _ in range(derivative):
-                for r in range(order + 1):
-                    for q in range(order):
-                        p[r, q] = (q + 1) * p[r, q + 1] / (knots[i, j + 1] - knots[i, j])
-                    p[r, order] = 0.0
-    return pieces
-
-
-@numba.njit(nogil=True, error_model="numpy")
-def _bisect(knots: Array, x: float) -> int:
-    """The j with t_j <= x < t_j+1, for x within the knots."""
-    low, high = 0, len(knots) - 1
-    while high - low > 1:
-        middle = (low + high) // 2
-        if x < knots[middle]:
-            high = middle
-        else:
-            low = middle
-    return low
-
-
-@numba.njit(nogil=True, error_model="numpy", inline="always")
-def _interval(knots: Array, x: float) -> int:
-    """The j with t_j <= x < t_j+1, or -1: at once where the knots are evenly spaced."""
-    last = len(knots) - 1
-    if not (x >= knots[0] and x < knots[last]):
-        return -1
-    j = min(int((x - knots[0]) / (knots[last] - knots[0]) * last), last - 1)
-    return j if x >= knots[j] and x < knots[j + 1] else _bisect(knots, x)
-
-
-@lru_cache
-def _loops(order: int) -> tuple[Callable[..., None], Callable[..., None]]:
-    """The loops of `spline_basis` and `spline_dot`; with the order as a constant they run twice as fast."""
-
-    @numba.njit(nogil=True, error_model="numpy", inline="always")
-    def horner(piece: Array, u: float) -> float:
-        value = piece[order]
-        for q in range(order):
-            value = value * u + piece[order - 1 - q]
-        return value
-
-    @numba.njit(nogil=True, error_model="numpy")
-    def basis(x: Array, knots: Array, pieces: Array, out: Array, first: int, last: int) -> None:
-        size = out.shape[2]
-        for b in range(first, last):
-            for i in range(x.shape[1]):
-                at, j = x[b, i], _interval(knots[i], x[b, i])
-                for m in range(size):
-                    out[b, i, m] = at * 0 if at != at else 0
-                if j < 0:
-                    continue
-                u = (at - knots[i, j]) / (knots[i, j + 1] - knots[i, j])
-                if order <= j < size:
-                    for r in range(order + 1):
-                        out[b, i, j - order + r] = horner(pieces[i, j, r], u)
-                else:
-                    for r in range(max(0, order - j), min(order + 1, size + order - j)):
-                        out[b, i, j - order + r] = horner(pieces[i, j, r], u)
-
-    @numba.njit(nogil=True, error_model="numpy")
-    def dot(x: Array, knots: Array, pieces: Array, weight: Array, out: Array, first: int, last: int) -> None:
-        size = weight.shape[2]
-        for b in range(first, last):
-            for i in range(x.shape[1]):
-                at, j = x[b, i], _interval(knots[i], x[b, i])
-                total = at * 0 if at != at else type(at)(0)
-                if j >= 0:
-                    u = (at - knots[i, j]) / (knots[i, j + 1] - knots[i, j])
-                    if order <= j < size:
-                        for r in range(order + 1):
-                            total += horner(pieces[i, j, r], u) * weight[b, i, j - order + r]
-                    else:
-                        for r in range(max(0, order - j), min(order + 1, size + order - j)):
-                            total += horner(pieces[i, j, r], u) * weight[b, i, j - order + r]
-                out[b, i] = total
-
-    return basis, dot
+# Up to so many knots all splines are formed, many numbers at once; beyond, those that are not zero, one by one.
+_MOST_DENSE = 40
 
 
 def bspline(x: Tensor, knots: Tensor, order: int, derivative: int = 0) -> Tensor:
@@ -173,41 +49,91 @@ def bspline(x: Tensor, knots: Tensor, order: int, derivative: int = 0) -> Tensor
 
 @torch.library.custom_op("unbend::spline_basis", mutates_args=())
 def _basis(x: Tensor, knots: Tensor, order: int, derivative: int) -> Tensor:
+    out = _room(x, knots, order)
     if x.device.type != "cpu":
-        return bspline(x, knots, order, derivative)
-    rows, grid, pieces = _arrays(x, knots, order, derivative)
-    out = torch.empty(*rows.shape, knots.shape[1] - 1 - order, dtype=_inner(x))
-    run = _loops(order)[0]
-    in_parts(lambda a, z: run(rows, grid, pieces, out.numpy(), a, z), len(rows), out.numel())
-    return out.view(*x.shape, out.shape[-1]).to(x.dtype)
+        return out.copy_(bspline(x, knots, order, derivative))
+    rows, grid = _rows(x), _numpy(knots, _inner(x))
+    values = out if out.dtype == _inner(x) else out.to(_inner(x))
+    if _dense(knots):
+        columns, inverse = _turned(rows), _inverse_spans(grid, order)
+        into = _columns(values).numpy()
+        run = partial(_loops.dense_basis, columns, grid, inverse, order, min(derivative, order), into)
+    else:
+        pieces = _loops.pieces(grid.astype(np.float64), order, derivative).astype(grid.dtype)
+        run = partial(_loops.local_loops(order)[0], rows, grid, pieces, values.view(*rows.shape, -1).numpy())
+    in_parts(run, len(rows), out.numel())
+    if derivative > order:
+        values *= 0
+    return values.to(x.dtype)
 
 
 @torch.library.custom_op("unbend::spline_dot", mutates_args=())
 def _dot(x: Tensor, knots: Tensor, weight: Tensor, order: int, derivative: int) -> Tensor:
     if x.device.type != "cpu":
         return (bspline(x, knots, order, derivative) * weight).sum(-1)
-    rows, grid, pieces = _arrays(x, knots, order, derivative)
-    weights = weight.detach().to(_inner(x)).reshape(*rows.shape, weight.shape[-1]).contiguous().numpy()
-    out = torch.empty(rows.shape, dtype=_inner(x))
-    run = _loops(order)[1]
-    in_parts(lambda a, z: run(rows, grid, pieces, weights, out.numpy(), a, z), len(rows), weights.size)
-    return out.view(x.shape).to(x.dtype)
+    rows, grid, weight = _rows(x), _numpy(knots, _inner(x)), weight.detach().to(_inner(x))
+    if _dense(knots):
+        columns, inverse = _turned(rows), _inverse_spans(grid, order)
+        out = np.empty_like(columns)
+        weights = _columns(weight).contiguous().numpy()
+        run = partial(_loops.dense_dot, columns, grid, inverse, order, min(derivative, order), weights, out)
+        in_parts(run, len(rows), weights.size)
+        out = _turned(out)
+    else:
+        out = np.empty_like(rows)
+        pieces = _loops.pieces(grid.astype(np.float64), order, derivative).astype(grid.dtype)
+        weights = weight.reshape(*rows.shape, weight.shape[-1]).contiguous().numpy()
+        in_parts(partial(_loops.local_loops(order)[1], rows, grid, pieces, weights, out), len(rows), weights.size)
+    y = torch.from_numpy(out).view(x.shape).to(x.dtype)
+    return y * 0 if derivative > order else y
+
+
+def _dense(knots: Tensor) -> bool:
+    return knots.shape[1] <= _MOST_DENSE
+
+
+def _room(x: Tensor, knots: Tensor, order: int) -> Tensor:
+    """Memory for the splines, `(..., features, size)`; where all are formed, each one's values lie side by side."""
+    features, size = x.shape[-1], knots.shape[1] - 1 - order
+    if not _dense(knots):
+        return x.new_empty((*x.shape, size))
+    return x.new_empty((features, size, *x.shape[:-1])).movedim((0, 1), (-2, -1))
+
+
+def _columns(values: Tensor) -> Tensor:
+    """`(..., features, size)` as `(features, size, n)`."""
+    return values.movedim((-2, -1), (0, 1)).flatten(2) if values.ndim > 2 else values[..., None]
+
+
+def _rows(x: Tensor) -> Array:
+    """`(..., features)` as `(n, features)`."""
+    return _numpy(x.detach().reshape(x.numel() // max(1, x.shape[-1]), x.shape[-1]), _inner(x))
+
+
+def _turned(rows: Array) -> Array:
+    return torch.from_numpy(rows).T.contiguous().numpy()  # torch turns a matrix several times faster
+
+
+def _numpy(tensor: Tensor, dtype: torch.dtype) -> Array:
+    return tensor.detach().to(dtype).contiguous().numpy()
+
+
+def _inverse_spans(knots: Array, order: int) -> Array:
+    """`[i, k - 1, m]`: one over t_m+k - t_m; 0 where the knots coincide, for there the spline below is zero."""
+    inverse = np.zeros((len(knots), order, knots.shape[1]), knots.dtype)
+    for k in range(1, order + 1):
+        spans = knots[:, k:] - knots[:, :-k]
+        inverse[:, k - 1, : spans.shape[1]] = np.divide(1, spans, out=np.zeros_like(spans), where=spans > 0)
+    return inverse
 
 
 def _inner(x: Tensor) -> torch.dtype:
     return x.dtype if x.dtype in (torch.float32, torch.float64) else torch.float32
 
 
-def _arrays(x: Tensor, knots: Tensor, order: int, derivative: int) -> tuple[Array, Array, Array]:
-    dtype = _inner(x)
-    rows = x.detach().to(dtype).reshape(x.numel() // max(1, x.shape[-1]), x.shape[-1]).contiguous().numpy()
-    grid = knots.detach().to(dtype).contiguous().numpy()
-    return rows, grid, _pieces(grid.astype(np.float64), order, derivative).astype(grid.dtype)
-
-
 @_basis.register_fake
 def _(x: Tensor, knots: Tensor, order: int, derivative: int) -> Tensor:
-    return x.new_empty((*x.shape, knots.shape[1] - 1 - order))
+    return _room(x, knots, order)
 
 
 @_dot.register_fake
