@@ -102,7 +102,7 @@ def forward(module: nn.Module, x: Tensor) -> Call:
 def forward_backward(module: nn.Module, x: Tensor, weight: Tensor) -> Call:
     """Output, and gradients by the input and by every parameter that learns."""
     wanted = [x, *(p for p in module.parameters() if p.requires_grad)]
-    return lambda: torch.autograd.grad(module(x), wanted, weight)
+    return lambda: torch.autograd.grad(module(x), wanted, weight, allow_unused=True)
 
 
 def of_run(run: str, pair: tuple[nn.Module, nn.Module], x: Tensor, weight: Tensor) -> tuple[Call, Call]:

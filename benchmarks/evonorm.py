@@ -3,8 +3,7 @@
 from importlib import import_module
 
 import torch
-from _measure import Call, main
-from torch import Tensor, nn
+from _measure import Call, imports, main, of_run, same
 
 from unbend.activations import EvoNorm
 
@@ -31,41 +30,9 @@ def sides(peer: str, item: str, check: bool) -> tuple[Call, Call]:
     x, weight = torch.randn(2, BATCH, CHANNELS, side, side)
     x.requires_grad_()
     if check:
-        found = [[y.detach(), *gradients(layer, x, y, weight)] for layer in pair for y in [layer(x)]]
-        for one, other in zip(*found):
-            if not torch.allclose(one, other, rtol=0, atol=2e-5 * float(other.abs().max())):
-                raise SystemExit(
-                    f"{item}: {peer} and we differ by {float((one - other).abs().max())}; nothing is timed"
-                )
-    calls = forward if run == "forward" else forward_backward
-    return calls(pair[0], x, weight), calls(pair[1], x, weight)
-
-
-def gradients(layer: nn.Module, x: Tensor, y: Tensor, weight: Tensor) -> tuple[Tensor, ...]:
-    named = dict(layer.named_parameters())
-    return torch.autograd.grad(y, [x, *(named[name] for name in sorted(named))], weight)
-
-
-def forward(layer: nn.Module, x: Tensor, weight: Tensor) -> Call:
-    """In training, where the B kinds look at the batch."""
-
-    def call() -> None:
-        with torch.no_grad():
-            layer(x)
-
-    return call
-
-
-def forward_backward(layer: nn.Module, x: Tensor, weight: Tensor) -> Call:
-    return lambda: gradients(layer, x, layer(x), weight)
-
-
-def imports(module: str) -> bool:
-    try:
-        import_module(module)
-    except Exception:  # timm beside a torchvision of another torch fails with more than an ImportError
-        return False
-    return True
+        same(f"{item}: {peer}", pair, x, weight, 2e-5)
+    # In training, where the B kinds look at the batch.
+    return of_run(run, pair, x, weight)
 
 
 if __name__ == "__main__":

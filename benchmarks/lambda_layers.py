@@ -1,11 +1,10 @@
 """Lambda layers against lambda-networks and timm: same weights, same outputs, then time and memory."""
 
 import warnings
-from importlib import import_module
 from typing import Any
 
 import torch
-from _measure import Call, main
+from _measure import Call, imports, main, of_run, same
 from torch import Tensor, nn
 
 from unbend.mixers import LambdaConv, LambdaLayer
@@ -64,37 +63,8 @@ def sides(peer: str, item: str, check: bool) -> tuple[Call, Call]:
     x, weight = torch.randn(2, BATCH, DIM, side, side)
     x.requires_grad_()
     if check:
-        found = [(y.detach(), *torch.autograd.grad(y, x, weight)) for y in (layer(x) for layer in pair)]
-        for one, other in zip(*found):
-            if not torch.allclose(one, other, rtol=0, atol=1e-5 * float(other.abs().max())):
-                raise SystemExit(
-                    f"{item}: {peer} and we differ by {float((one - other).abs().max())}; nothing is timed"
-                )
-    calls = forward if run == "forward" else forward_backward
-    return calls(pair[0], x, weight), calls(pair[1], x, weight)
-
-
-def forward(layer: nn.Module, x: Tensor, weight: Tensor) -> Call:
-    layer.eval()
-
-    def call() -> None:
-        with torch.no_grad():
-            layer(x)
-
-    return call
-
-
-def forward_backward(layer: nn.Module, x: Tensor, weight: Tensor) -> Call:
-    wanted = [x, *layer.parameters()]
-    return lambda: torch.autograd.grad(layer(x), wanted, weight)
-
-
-def imports(module: str) -> bool:
-    try:
-        import_module(module)
-    except Exception:  # timm beside a torchvision of another torch fails with more than an ImportError
-        return False
-    return True
+        same(f"{item}: {peer}", pair, x, weight, 1e-5)
+    return of_run(run, (pair[0].eval(), pair[1].eval()) if run == "forward" else pair, x, weight)
 
 
 PEERS = {"lambda-networks": lambda_networks, "timm": timm}

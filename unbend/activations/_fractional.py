@@ -63,7 +63,7 @@ class FALU(nn.Module):
         0, and 0 at both ends.
 
     Departures:
-        UNVERIFIED: the second line is printed with (1 - alpha) in what we could find, which does not vanish at infinity
+        UNVERIFIED: the second line is from memory, where it has (1 - alpha), which does not vanish at infinity
         as a second derivative does; taken as (alpha - 1).
 
     References:
