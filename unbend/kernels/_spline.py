@@ -60,7 +60,9 @@ def _basis(x: Tensor, knots: Tensor, order: int, derivative: int) -> Tensor:
         run = partial(_loops.dense_basis, columns, grid, inverse, order, min(derivative, order), into)
     else:
         pieces = _loops.pieces(grid.astype(np.float64), order, derivative).astype(grid.dtype)
-        run = partial(_loops.local_loops(order)[0], rows, grid, pieces, values.view(*rows.shape, -1).numpy())
+        run = partial(
+            _loops.local_loops(order)[0], rows, grid, pieces, values.view(*rows.shape, values.shape[-1]).numpy()
+        )
     in_parts(run, len(rows), out.numel())
     if derivative > order:
         values *= 0
