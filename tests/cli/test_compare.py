@@ -91,3 +91,18 @@ def test_bad_input_is_one_line_and_exit_code_2(table: str) -> None:
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == "unbend: unknown column of churn.csv 'lft'; did you mean left?\n"
     assert not Path("unbend-runs").exists()
+
+
+TWENTY = (
+    # Classes, learned ones, aliases, further names of the literature, and what only the catalogue has.
+    "relu,gelu,GoLU,snake,prelu,swish,pelu,acon_c,taaf,blend,calu,felu,pvlu,quick_gelu,TeLU,mish,hard_swish,logish,"
+    "softmodulus_q,squareplus"
+)
+
+
+def test_twenty_bends_by_name(table: str) -> None:
+    done = quick(table, "--arms", TWENTY, "--width", "4", "--budget", "3steps", "--json")
+    found = json.loads(done.stdout)
+    assert done.exit_code == 0
+    assert found["cells"]["ran"] == 40, "two more seeds of each, after the first"
+    assert {claim["a"] for claim in found["claims"]} | {claim["b"] for claim in found["claims"]} == {*TWENTY.split(",")}
