@@ -4,7 +4,7 @@ import ast
 import math
 from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
-from typing import Any
+from typing import Any, Literal
 
 import mpmath
 import numpy as np
@@ -19,10 +19,11 @@ from unbend.activations._solver_base import REACH, Shape, shape_of
 # Untyped throughout.
 mp: Any = mpmath.mp
 
+Enclose = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 Values = tuple[tuple[str, float], ...]
 
 _DIGITS = 200
-_FAR = (40, 60)  # powers of ten: where two looks at a tail must agree
+_FAR = (40, 60, 50)  # powers of ten: a line through two looks at a tail must hold the third
 # A formula chains more roundings than a bend that is written by hand.
 _SLACK = 2.0**-44
 _UNKNOWN = Shape((), (), math.inf)
@@ -54,8 +55,17 @@ def _outline(formula: str, parameters: Values) -> Outline:
         # The formula cancels: plain interval arithmetic everywhere, which is sound all the same.
         shape, reach = _UNKNOWN, 0.0
     tails = [tail_of(formula, parameters, side) for side in (-1, 1)]
-    enclose = partial(beyond, formula, parameters)
-    return Outline(shape.breaks, shape.turns, *tails, smooth=shape.smooth, reach=reach, slack=_SLACK, beyond=enclose)
+    values, slopes = (partial(beyond, formula, parameters, part) for part in ("value", "slope"))
+    return Outline(
+        shape.breaks,
+        shape.turns,
+        *tails,
+        smooth=shape.smooth,
+        reach=reach,
+        slack=_SLACK,
+        beyond=values,
+        beyond_slope=slopes,
+    )
 
 
 def together(each: list[Outline]) -> Outline:
@@ -75,9 +85,14 @@ def together(each: list[Outline]) -> Outline:
         )
         return Line(slope, offset)
 
-    def enclose(low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
-        lows, highs = zip(*(outline.beyond(low, high) for outline in each if outline.beyond), strict=True)
-        return torch.stack(lows).amin(0), torch.stack(highs).amax(0)
+    def hull(encloses: list[Enclose | None]) -> Enclose | None:
+        known = [enclose for enclose in encloses if enclose]
+
+        def of_all(low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
+            lows, highs = zip(*(enclose(low, high) for enclose in known), strict=True)
+            return torch.stack(lows).amin(0), torch.stack(highs).amax(0)
+
+        return of_all if known else None
 
     return Outline(
         points([outline.breaks for outline in each]),
@@ -87,14 +102,18 @@ def together(each: list[Outline]) -> Outline:
         smooth=min(outline.smooth for outline in each),
         reach=min(outline.reach for outline in each),
         slack=max(outline.slack for outline in each),
-        beyond=enclose if any(outline.beyond for outline in each) else None,
+        beyond=hull([outline.beyond for outline in each]),
+        beyond_slope=hull([outline.beyond_slope for outline in each]),
     )
 
 
-def beyond(formula: str, parameters: Values, low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
-    """Enclosure of the values on `[low, high]` by plain interval arithmetic: sound anywhere, tight nowhere."""
+def beyond(
+    formula: str, parameters: Values, part: Literal["value", "slope"], low: Tensor, high: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Enclosure of the values or slopes on `[low, high]` by plain interval arithmetic: sound, not tight."""
     ends = np.stack([end.detach().cpu().numpy().ravel() for end in (low, high)])
-    found = Enclosure(ast.parse(formula, mode="eval").body, dict(parameters), ends).jet.value
+    found = Enclosure(ast.parse(formula, mode="eval").body, dict(parameters), ends).jet
+    found = found.value if part == "value" else found.slope
     least, most = (torch.as_tensor(part, dtype=low.dtype).view_as(low) for part in found)
     return least, most
 
@@ -103,12 +122,12 @@ def beyond(formula: str, parameters: Values, low: Tensor, high: Tensor) -> tuple
 def tail_of(formula: str, parameters: Values, side: int) -> Line | None:
     """The line that the expression tends to at `side` times infinity; None where there is no such line.
 
-    Two looks, at 1e40 and 1e60 with 200 digits, must agree to more than float64 can tell.
+    Three looks, between 1e40 and 1e60 with 200 digits, must agree to more than float64 can tell.
     """
     with mp.workdps(_DIGITS):
-        x, y = (side * mp.mpf(10) ** power for power in _FAR)
+        x, y, z = (side * mp.mpf(10) ** power for power in _FAR)
         try:
-            first, second = _mp(formula, parameters, x), _mp(formula, parameters, y)
+            first, second, third = (_mp(formula, parameters, t) for t in (x, y, z))
         except (ArithmeticError, ValueError, TypeError):
             return None  # not defined out there, or complex
         near, far, slope = first / x, second / y, (second - first) / (y - x)
@@ -116,7 +135,7 @@ def tail_of(formula: str, parameters: Values, side: int) -> Line | None:
         if abs(far) > 10**1000 or (abs(far) > 2 * abs(near) and abs(far) > 10**6):
             return Line(float(mp.sign(far)) * math.inf)
         if abs(slope - near) <= mp.mpf(10) ** -18 * abs(slope) + mp.mpf(10) ** -30:
-            offsets = [first - slope * x, second - slope * y]
+            offsets = [third - slope * z, second - slope * y]
             if abs(offsets[0] - offsets[1]) <= mp.mpf(10) ** -18 * (1 + abs(offsets[1])):
                 return Line(*(float(number) if abs(number) > 1e-30 else 0.0 for number in (slope, offsets[1])))
         if abs(second) > abs(first) + 10 and abs(far) < abs(near) / 10**5:

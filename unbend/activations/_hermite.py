@@ -12,7 +12,7 @@ from unbend._errors import ArgumentError, at_least
 from unbend.activations._base import Bend, Line, Outline
 from unbend.activations._certain_base import together
 from unbend.activations._ratio_base import Exact, Piece, outline_of, plus, roots, slope, times, value
-from unbend.kernels._ratio import Form, rational
+from unbend.kernels._ratio import Form, rational, rational_slope
 
 _UNIT = 2.0**-53
 
@@ -97,13 +97,23 @@ class HermiteActivation(Bend):
 
     def function(self, x: Tensor, *values: Any) -> Tensor:
         """The sum at every element of `x`."""
-        if self.clamp:
-            x = values[-1] * torch.tanh(x / 2)
-        powers = [
+        x = values[-1] * torch.tanh(x / 2) if self.clamp else x
+        return rational(x, self._by_powers(values), (), Form())
+
+    def derivative(self, x: Tensor, *values: Any) -> Tensor:
+        """The slope of the sum."""
+        powers = self._by_powers(values)
+        if not self.clamp:
+            return rational_slope(x, powers, (), Form())
+        small = torch.tanh(x / 2)
+        return rational_slope(values[-1] * small, powers, (), Form()) * values[-1] * (1 - small) * (1 + small) / 2
+
+    def _by_powers(self, values: Any) -> list[Any]:
+        """The coefficients of the powers of x."""
+        return [
             sum(float(he[j]) * c for he, c in zip(self.powers, values, strict=False) if j < len(he) and he[j])
             for j in range(self.degree + 1)
         ]
-        return rational(x, powers, (), Form())
 
     @property
     def outline(self) -> Outline:

@@ -99,12 +99,11 @@ def exact_of(polynomial: Any) -> Exact:
 
 
 def _closed_in(a: Exact, low: Fraction, high: Fraction) -> float:
-    """The one root in [low, high], by halving among the floats with exact signs."""
-    if low == high or value(a, low) == 0:
+    """The one root between low and high, by halving among the floats with exact signs."""
+    if low == high:
         return float(low)
-    if value(a, high) == 0:
-        return float(high)
-    start, left, right = value(a, low) > 0, float(low), float(high)
+    # An end may be another root; just inside, the sign is then that of the slope.
+    start, left, right = (value(a, low) or value(slope(a), low)) > 0, float(low), float(high)
     while True:
         middle = left + (right - left) / 2
         if middle in (left, right):

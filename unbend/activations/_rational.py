@@ -119,7 +119,10 @@ class PAU(RationalBase):
     """
 
     aliases = ("pade", "rational_a")
-    examples: ClassVar[tuple[Example, ...]] = (Example(), Example({"degrees": (4, 3), "init": "gelu", "channels": 3}))
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example({"init": "gelu"}),
+        Example({"degrees": (4, 3), "init": "gelu", "channels": 3}),
+    )
 
     def __init__(
         self,
@@ -218,7 +221,7 @@ class RPAU(nn.Module):
     """
 
     aliases: ClassVar[tuple[str, ...]] = ("rational_d",)
-    examples: ClassVar[tuple[Example, ...]] = (Example(),)
+    examples: ClassVar[tuple[Example, ...]] = (Example({}, (3, 5, 7)),)
 
     def __init__(
         self,

@@ -15,7 +15,7 @@ from unbend._errors import ArgumentError, at_least, one_of
 from unbend.activations._base import Bend, Outline
 from unbend.activations._certain_base import together
 from unbend.activations._ratio_base import Exact, exact, outline_of, pieces_of, plus, refuse_poles, roots, value
-from unbend.kernels._ratio import Form, rational
+from unbend.kernels._ratio import Form, rational, rational_slope
 
 Array = NDArray[np.float64]
 Init = str | tuple[Sequence[float], Sequence[float]]
@@ -75,6 +75,11 @@ class RationalBase(Bend):
         """The ratio at every element of `x`."""
         size = self.degrees[0] + 1
         return rational(x, values[:size], values[size:], _FORMS[self.version])
+
+    def derivative(self, x: Tensor, *values: Any) -> Tensor:
+        """The slope of the ratio."""
+        size = self.degrees[0] + 1
+        return rational_slope(x, values[:size], values[size:], _FORMS[self.version])
 
     @property
     def outline(self) -> Outline:

@@ -71,18 +71,39 @@ def rational(x: Tensor, a: Coefficients, q: Coefficients, form: Form) -> Tensor:
         q: those of the denominator, from q_1 on, or from q_0 on where `form.lead` is None.
         form: how the denominator follows from q.
     """
-    if not x.is_cpu or not x.is_floating_point() or torch.compiler.is_compiling() or _transformed():
+    if _by_operators(x):
         below = [abs(c) for c in q] if form.mirror else list(q)
         return plain(x, a, cast(Any, below if form.lead is None else [form.lead, *below]), form)
     from unbend.kernels._rational import Ratio  # numba takes a second to import
 
+    return cast(Tensor, Ratio.apply(*_narrowed(x, a, q, form), form)).to(x.dtype)
+
+
+def rational_slope(x: Tensor, a: Coefficients, q: Coefficients, form: Form) -> Tensor:
+    """The derivative of `rational` by x, by the loops where nothing is to be differentiated further."""
+    tensors = [t for t in (x, *a, *q) if isinstance(t, Tensor)]
+    if _by_operators(x) or (torch.is_grad_enabled() and any(t.requires_grad for t in tensors)):
+        x = x.contiguous()  # an expanded tensor cannot carry a tangent
+        return torch.func.jvp(lambda z: rational(z, a, q, form), (x,), (torch.ones_like(x),))[1]
+    from unbend.kernels._rational import slope
+
+    return slope(*_narrowed(x, a, q, form), form).to(x.dtype)
+
+
+def _by_operators(x: Tensor) -> bool:
+    """Whether the loops cannot be used."""
+    return not x.is_cpu or not x.is_floating_point() or torch.compiler.is_compiling() or _transformed()
+
+
+def _narrowed(x: Tensor, a: Coefficients, q: Coefficients, form: Form) -> tuple[Tensor, Tensor, Tensor]:
+    """What the loops take: all in one type, coefficients in one tensor each, the leading one included."""
     dtype = x.dtype if x.dtype in (torch.float32, torch.float64) else torch.float32
     over, under = _together(a, dtype), _together(q, dtype)
     under = under.abs() if form.mirror else under
     if form.lead is not None:
         lead = torch.full((1, *over.shape[1:]), form.lead, dtype=dtype)
         under = torch.cat([lead, under]) if len(under) else lead
-    return cast(Tensor, Ratio.apply(x.to(dtype), over, under, form)).to(x.dtype)
+    return x.to(dtype), over, under
 
 
 def _together(c: Coefficients, dtype: torch.dtype) -> Tensor:

@@ -199,6 +199,11 @@ class Ratio(torch.autograd.Function):
         return *_back(grads[0], *ctx.saved_tensors, *ctx.form[:3], any(ctx.needs_input_grad[1:3])), None
 
 
+def slope(x: Tensor, a: Tensor, q: Tensor, form: Form) -> Tensor:
+    """The derivative by x, as the gradient of a sum."""
+    return _back(torch.ones_like(x), x, a, q, *form[:3], False)[0]
+
+
 @torch.library.custom_op("unbend::rational", mutates_args=())
 def _forth(x: Tensor, a: Tensor, q: Tensor, fold: bool, mirror: bool, base: float) -> Tensor:
     rows, coefficients, out = _rows(x, a), _arrays(a, q), torch.empty_like(x, memory_format=torch.contiguous_format)
