@@ -3,7 +3,7 @@
 from unbend.activations._analyse import Analysis as Analysis, analyse as analyse
 from unbend.activations._base import Bend as Bend
 from unbend.activations._blend import Blend as Blend
-from unbend.activations._catalogue_base import catalogue as catalogue
+from unbend.activations._catalogue import catalogue as catalogue
 from unbend.activations._cauchy import Cauchy as Cauchy, cauchy as cauchy
 from unbend.activations._closed_form import ClosedForm as ClosedForm
 from unbend.activations._crrelu import CRReLU as CRReLU, crrelu as crrelu
