@@ -55,7 +55,7 @@ def _basis(x: Tensor, knots: Tensor, order: int, derivative: int) -> Tensor:
     rows, grid = _rows(x), _numpy(knots, _inner(x))
     values = out if out.dtype == _inner(x) else out.to(_inner(x))
     if _dense(knots):
-        columns, inverse = _turned(rows), _inverse_spans(grid, order)
+        columns, inverse = _turned(rows), _loops.inverse_spans(grid, order)
         into = _columns(values).numpy()
         run = partial(_loops.dense_basis, columns, grid, inverse, order, min(derivative, order), into)
     else:
@@ -75,7 +75,7 @@ def _dot(x: Tensor, knots: Tensor, weight: Tensor, order: int, derivative: int) 
         return (bspline(x, knots, order, derivative) * weight).sum(-1)
     rows, grid, weight = _rows(x), _numpy(knots, _inner(x)), weight.detach().to(_inner(x))
     if _dense(knots):
-        columns, inverse = _turned(rows), _inverse_spans(grid, order)
+        columns, inverse = _turned(rows), _loops.inverse_spans(grid, order)
         out = np.empty_like(columns)
         weights = _columns(weight).contiguous().numpy()
         run = partial(_loops.dense_dot, columns, grid, inverse, order, min(derivative, order), weights, out)
@@ -120,16 +120,8 @@ def _numpy(tensor: Tensor, dtype: torch.dtype) -> Array:
     return tensor.detach().to(dtype).contiguous().numpy()
 
 
-def _inverse_spans(knots: Array, order: int) -> Array:
-    """`[i, k - 1, m]`: one over t_m+k - t_m; 0 where the knots coincide, for there the spline below is zero."""
-    inverse = np.zeros((len(knots), order, knots.shape[1]), knots.dtype)
-    for k in range(1, order + 1):
-        spans = knots[:, k:] - knots[:, :-k]
-        inverse[:, k - 1, : spans.shape[1]] = np.divide(1, spans, out=np.zeros_like(spans), where=spans > 0)
-    return inverse
-
-
 def _inner(x: Tensor) -> torch.dtype:
+    """The type that the loops compute in."""
     return x.dtype if x.dtype in (torch.float32, torch.float64) else torch.float32
 
 

@@ -90,6 +90,20 @@ def _interval(knots: Array, x: float) -> int:
     return j if x >= knots[j] and x < knots[j + 1] else _bisect(knots, x)
 
 
+@numba.njit(nogil=True, error_model="numpy")
+def inverse_spans(knots: Array, order: int) -> Array:
+    """`[i, k - 1, m]`: one over t_m+k - t_m; 0 where the knots coincide, for there the spline below is zero."""
+    features, count = knots.shape
+    inverse = np.zeros((features, order, count), knots.dtype)
+    for i in range(features):
+        for k in range(1, order + 1):
+            for m in range(count - k):
+                span = knots[i, m + k] - knots[i, m]
+                if span > 0:
+                    inverse[i, k - 1, m] = 1 / span
+    return inverse
+
+
 @numba.njit(nogil=True, error_model="numpy", fastmath={"contract"}, inline="always")
 def _row(x: Array, knots: Array, inverse: Array, order: int, derivative: int, held: Array, splines: Array) -> None:
     """`splines[m, b]` at `x[b]`, for one feature: the recursion row by row, which vectorises."""
