@@ -45,6 +45,7 @@ BENDS = {
     "lean_keeps_one_tensor": [broken.Greedy],
     "large_inputs_are_the_same": [broken.wrong_slope],
     "exports_plain_operators": [broken.opaque],
+    "exports_to_onnx": [broken.opaque],
     "cost_is_counted": [broken.no_operation],
     "its_name_finds_it": [broken.misnamed],
     "bounds_enclose": [broken.forgets_a_turn, broken.loose],

@@ -86,6 +86,9 @@ def _softplus(x: Tensor) -> Tensor:
 
 
 def _hypot(x: Tensor, c: Any) -> Tensor:
+    if torch.compiler.is_exporting():  # ONNX has no hypot
+        size = _maximum(x.abs(), abs(c))
+        return size * torch.sqrt((x / size) ** 2 + (c / size) ** 2)
     return torch.hypot(x, torch.as_tensor(c, dtype=x.dtype, device=x.device).expand_as(x))
 
 

@@ -64,13 +64,13 @@ def facts(f: Curve, slope: Curve, outline: Outline) -> Facts:
     zero = torch.zeros_like(drift)
     breaks, turns = (row(points, zero) for points in (outline.breaks, outline.turns))
     before, after = beside(breaks.sort(1).values)
-    tails = [(side, line) for side, line in ((-1, outline.left), (1, outline.right)) if line]
-    ends = [line.limit(side)[:, None] for side, line in tails]
-    slopes = [slope(torch.stack([before, after], 2).flatten(1))]
-    if outline.left and outline.right:
-        slopes = [torch.as_tensor(outline.left.slope)[:, None], *slopes, torch.as_tensor(outline.right.slope)[:, None]]
-    else:
-        ends = [-math.inf * drift.abs(), math.inf * drift.abs()]
+    slopes, ends = (
+        [slope(torch.stack([before, after], 2).flatten(1))],
+        [-math.inf * drift.abs(), math.inf * drift.abs()],
+    )
+    if outline.period is None:
+        (first, left), (last, right) = (_end(outline, side, drift) for side in (-1, 1))
+        slopes, ends = [first, *slopes, last], [left, right]
     jumps = f(after) - f(before) if outline.smooth < 0 else zero
     steep = _hull(torch.cat(slopes, 1))
     return Facts(
@@ -90,6 +90,19 @@ def facts(f: Curve, slope: Curve, outline: Outline) -> Facts:
         period=None if outline.period is None else _same(torch.as_tensor(outline.period)),
         variance=_variance(f, slope, outline),
     )
+
+
+def _end(outline: Outline, side: int, zero: Tensor) -> tuple[Tensor, Tensor]:
+    """Slopes and values on one side: of the line there, or an enclosure of what lies beyond the outline."""
+    line = outline.left if side < 0 else outline.right
+    if line is not None:
+        return torch.as_tensor(line.slope)[:, None], line.limit(side)[:, None]
+    reach, infinity = torch.full_like(zero, outline.reach), torch.full_like(zero, math.inf)
+    part = (reach, infinity) if side > 0 else (-infinity, -reach)
+    slopes, values = (
+        torch.cat(enclose(*part), 1) if enclose else zero[:, :0] for enclose in (outline.beyond_slope, outline.beyond)
+    )
+    return slopes, values
 
 
 def _hull(values: Tensor) -> tuple[float, float]:

@@ -20,7 +20,7 @@ REACH = 9.5  # standard deviations; what lies beyond weighs 2e-21
 _PANELS = (-REACH, -6.0, -4.0, -2.0, 0.0, 2.0, 4.0, 6.0, REACH)
 _ORDER = 10
 _COPIES = 200  # periods to each side that are told apart
-_HALVINGS, _ROUGH = 14, 1e-10  # how often a panel is halved, and until which error
+_HALVINGS, _ROUGH = 24, 1e-10  # how often a panel is halved, and until which error
 _AT_ONCE = 1 << 22  # values of the curve held in memory together
 
 
@@ -69,7 +69,7 @@ def _refined(f: Curve, sharp: Tensor, reach: float) -> Tensor:
     edges = start.sort().values.double().unique()
     low, high = edges[:-1], edges[1:]
     settled = [edges]
-    for _ in range(_HALVINGS):
+    for _ in range(_HALVINGS if len(low) else 0):
         middle, half = (low + high) / 2, (high - low) / 2
         at, other = (middle[:, None] + half[:, None] * t for t in (nodes, between))
         shape = (len(sharp), *at.shape)

@@ -58,6 +58,7 @@ class Outline:
         reach: how far from 0 the points are complete.
         slack: the accuracy, relative and absolute, to which the float64 code of the curve is trusted.
         beyond: `beyond(low, high)` encloses the values on an interval that leaves the reach.
+        beyond_slope: the same for the slopes.
     """
 
     breaks: tuple[Number, ...] = ()
@@ -70,6 +71,7 @@ class Outline:
     reach: float = math.inf
     slack: float = SLACK
     beyond: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]] | None = None
+    beyond_slope: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]] | None = None
 
     def stretch(self, g: Number) -> "Outline":
         """The outline of `f(g * x) / g`, for `g > 0`; a curve without tails takes any `g` other than zero."""

@@ -21,6 +21,7 @@ REACH = 64.0
 
 _MOST = 600_000  # intervals looked at before giving up
 _SHORT = 2.0**-44  # an interval so short, relative to its place, is a point
+_STEP = 2.0**-30  # a change of the value over such an interval that no slope explains
 _FLAT = 2.0**-58  # a curvature that moves the curve by less over an interval has no sign worth knowing
 
 
@@ -60,10 +61,12 @@ def shape_of(formula: str, parameters: tuple[tuple[str, float], ...] = ()) -> Sh
     points = np.concatenate([pieces.low[pieces.short], pieces.high[pieces.short], seams])
     split = pieces.short & (pieces.branch < 0)
     smooth = min((_smoothness(expression, values, float(seam)) for seam in seams), default=math.inf)
+    if split.any():
+        smooth = min(smooth, _jumps(expression, values, pieces.low[split], pieces.high[split]))
     return Shape(
         turns=_sorted(_changes(pieces.low, pieces.slope), points),
         breaks=_sorted(_changes(pieces.low, pieces.curve), points),
-        smooth=min(smooth, 0.0) if split.any() else smooth,
+        smooth=smooth,
     )
 
 
@@ -153,6 +156,16 @@ def _smoothness(expression: ast.expr, values: Mapping[str, float], seam: float) 
         if left_high < right_low or right_high < left_low:
             return order - 1.0
     return 2.0
+
+
+def _jumps(
+    expression: ast.expr, values: Mapping[str, float], low: NDArray[np.float64], high: NDArray[np.float64]
+) -> float:
+    """-1 where the value jumps within some of the intervals, which are short; 0 where it is continuous in all."""
+    count = len(low)
+    least, most = Enclosure(expression, values, np.tile(np.concatenate([low, high]), (2, 1))).jet.value
+    apart = np.maximum(least[:count] - most[count:], least[count:] - most[:count])
+    return -1.0 if (apart > _STEP * (1 + np.abs(least[:count]))).any() else 0.0
 
 
 def _sorted(*points: NDArray[np.float64]) -> tuple[float, ...]:
