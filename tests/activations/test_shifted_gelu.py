@@ -40,3 +40,9 @@ def test_the_value_turns_once_and_below_zero(mu, sigma):
 def test_width_must_be_positive():
     with pytest.raises(ArgumentError, match="sigma: got 0"):
         ShiftedGELU(sigma=0)
+
+
+def test_it_keeps_its_digits_on_the_far_left():
+    at = torch.tensor(-8.0, dtype=torch.float64)
+    assert float(shifted_gelu(at)) == pytest.approx(-4.97677e-15, rel=1e-5, abs=0)
+    assert float(GELU()(at)) != pytest.approx(-4.97677e-15, rel=1e-3, abs=0)
