@@ -73,7 +73,7 @@ class ShiftedGELU(Bend):
 
     Examples:
         >>> ShiftedGELU(mu=1.0, sigma=0.5)(torch.tensor([-1.0, 0.0, 1.0, 2.0]))
-        tensor([-3.1680e-05,  0.0000e+00,  5.0000e-01,  1.9545e+00])
+        tensor([-3.1671e-05,  0.0000e+00,  5.0000e-01,  1.9545e+00])
     """
 
     function = staticmethod(shifted_gelu)
