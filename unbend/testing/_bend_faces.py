@@ -149,6 +149,7 @@ def _samples(made: Bend, low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
     return x, _on(made, x)
 
 
+@torch.no_grad()
 def _on(made: Bend, x: Tensor) -> Tensor:
     """The bend at points of any shape whose last axis is the channel, where there are several."""
     return made(x) if made.channels is None else made(x.flatten(0, -2)).view_as(x)
