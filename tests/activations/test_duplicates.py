@@ -5,7 +5,7 @@ import torch
 
 import unbend
 from unbend._errors import UnknownNameError
-from unbend.activations import ClosedForm, catalogue, coincide, duplicates
+from unbend.activations import ClosedForm, catalogue, coincide, duplicates, relatives
 
 FOUND = {each.name: each for each in duplicates()}
 
@@ -89,6 +89,12 @@ def test_a_line_before_and_after_is_found():
     a, b, c, d = coincide("softplus", "logsigmoid").line
     x = torch.linspace(-4, 4, 51)
     torch.testing.assert_close(a * ClosedForm("logsigmoid")(b * x + c) + d, ClosedForm("softplus")(x))
+
+
+def test_all_that_a_bend_is_between_two_lines():
+    found = relatives("sigmoid")
+    assert {"tanh", "bipolar_sigmoid", "psigmoid", "slope_varying_tanh", "scaled_tanh"} <= set(found)
+    assert not {"sigmoid", "softsign", "probit", "silu", "arctan"} & set(found)
 
 
 @pytest.mark.parametrize(("name", "of"), [("celu", "mpelu"), ("gelu", "gelu_tanh"), ("sine", "tanh"), ("prelu", "elu")])

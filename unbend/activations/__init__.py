@@ -12,6 +12,7 @@ from unbend.activations._duplicates import (
     Coincidence as Coincidence,
     coincide as coincide,
     duplicates as duplicates,
+    relatives as relatives,
 )
 from unbend.activations._eafo import (
     activation_entropy as activation_entropy,

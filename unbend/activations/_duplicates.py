@@ -22,6 +22,7 @@ How = Literal["same", "case", "family", "affine"]
 # No point of symmetry and no whole number is among them; the last four show what happens far out.
 _GRID = torch.cat([torch.linspace(-6, 6, 97).double() + 0.0137, torch.tensor([-25.1, -11.3, 11.2, 25.3]).double()])
 _FITTED = 1e-7  # the greatest relative error of a fit that counts as equal
+_ALIKE = 0.003  # share of the variance that may be left where one curve is laid over another by steps
 _STATUS = "VKSTA"  # the best known name goes first
 
 
@@ -126,6 +127,17 @@ def coincide(name: str, of: str) -> Coincidence | None:
         return Coincidence(name, of, "family", dict(zip(b.parameters, _rounded(values))))
     line = _line(target, b)
     return None if line is None else Coincidence(name, of, "affine", line=line)
+
+
+def relatives(name: str) -> list[str]:
+    """Every bend that, as it is by default, is `name` between two lines, or under another name; takes seconds.
+
+    Args:
+        name: of a closed form, or of a bend of the room.
+    """
+    target = _family(name)(_family(name).start)
+    others = [other for other in _families().values() if other.name != _family(name).name]
+    return [other.name for other in others if _line(target, other) is not None]
 
 
 @cache
@@ -260,9 +272,27 @@ def _line(target: Values, family: _Family) -> tuple[float, float, float, float] 
         y = a * family(family.start, b * _GRID + c)[known] + d
         return np.clip(np.nan_to_num((y - target[known]) / scale, nan=1e3), -1e3, 1e3)
 
-    starts = [(a, b, c, 0.0) for b in (1.0, 0.5, 2.0, -1.0) for c in (0.0, 0.5, -0.5) for a in (1.0, -1.0)]
-    found = _solved(off, starts)
+    rows = _lookalikes(target, family)[:2]
+    found = _solved(off, [tuple(row[:4]) for row in rows if row[4] < _ALIKE])
     return None if found is None else tuple(_rounded(found))  # pyright: ignore[reportReturnType] # four numbers
+
+
+def _lookalikes(target: Values, family: _Family) -> Values:
+    """Rows (a, b, c, d, error) such that `a * family(b * x + c) + d` is nearest the target; the nearest first."""
+    stretch = np.geomspace(0.25, 4, 13)
+    b, c = (part.ravel() for part in np.meshgrid(np.concatenate([stretch, -stretch]), np.linspace(-2, 2, 9)))
+    known = np.isfinite(target) & (np.arange(len(target)) % 4 == 0)
+    with np.errstate(all="ignore"):
+        y = family(family.start, torch.as_tensor(b)[:, None] * _GRID[known] + torch.as_tensor(c)[:, None])
+        b, c, y = (part[np.isfinite(y).all(1)] for part in (b, c, y))
+        weight = 1 / (1 + np.abs(target[known])) ** 2
+        weight /= weight.sum()
+        t, u = target[known] - weight @ target[known], y - (y @ weight)[:, None]
+        a = (u * t) @ weight / (u**2 @ weight)
+        error = (weight * (t - a[:, None] * u) ** 2).sum(1) / (weight @ t**2)
+    rows = np.stack([a, b, c, weight @ target[known] - a * (y @ weight), error], 1)
+    rows = rows[np.isfinite(rows).all(1)]
+    return rows[rows[:, 4].round(9).argsort(kind="stable")]
 
 
 def _rounded(values: Values) -> list[float]:
