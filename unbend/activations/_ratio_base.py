@@ -5,18 +5,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
+from importlib import import_module
 from itertools import pairwise
 from typing import Any, cast
 
 import numpy as np
-import sympy
 from numpy.typing import NDArray
 
 from unbend._errors import UnbendError
 from unbend.activations._outline_base import Line, Outline
-
-# Untyped throughout.
-_sympy: Any = sympy
 
 Exact = tuple[Fraction, ...]
 Array = NDArray[np.float64]
@@ -84,8 +81,9 @@ def roots(a: Exact) -> tuple[float, ...]:
     """
     if len(a) < 2:
         return ()
-    polynomial = _sympy.Poly.from_list(
-        [_sympy.Rational(number.numerator, number.denominator) for number in reversed(a)], _sympy.Symbol("x")
+    sympy: Any = import_module("sympy")  # half a second, which who only wants a bend need not wait
+    polynomial = sympy.Poly.from_list(
+        [sympy.Rational(number.numerator, number.denominator) for number in reversed(a)], sympy.Symbol("x")
     )
     plain = polynomial.sqf_part()
     coefficients = exact_of(plain)
