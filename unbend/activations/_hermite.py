@@ -1,6 +1,7 @@
 """A sum of Hermite polynomials whose coefficients are learned."""
 
 import math
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any, ClassVar
 
@@ -15,6 +16,8 @@ from unbend.activations._ratio_base import Exact, Piece, outline_of, plus, roots
 from unbend.kernels._ratio import Form, rational, rational_slope
 
 _UNIT = 2.0**-53
+# Where a polynomial is so large, the slope of a line beside it is not to be had in float32.
+_LARGE = 1e30
 
 
 def hermite_coefficients(degree: int) -> list[Exact]:
@@ -56,13 +59,12 @@ class HermiteActivation(Bend):
 
     Examples:
         >>> HermiteActivation()(torch.tensor([-1.0, 0.0, 1.0])).detach()
-        tensor([-0.0486,  0.2504,  0.9621])
+        tensor([0.1493, 0.2504, 0.9580])
     """
 
     aliases = ("hermite", "hermite_act")
     examples: ClassVar[tuple[Example, ...]] = (
-        Example(largest=1e10),
-        Example({"degree": 5, "channels": 3}, largest=1e4),
+        Example({}, (2, 5, 11), largest=1e10),
         Example({"degree": 4, "clamp": True}),
     )
 
@@ -127,7 +129,8 @@ class HermiteActivation(Bend):
         for c, he in zip(values, self.powers, strict=False):
             over = plus(over, times((Fraction(c),), he))
         if not self.clamp:
-            return outline_of((Piece(-math.inf, math.inf, over, (Fraction(1),)),), 1.0)
+            whole = outline_of((Piece(-math.inf, math.inf, over, (Fraction(1),)),), 1.0)
+            return whole if len(over) < 3 else _reaching(whole, over)
         s = Fraction(values[-1])
         first, second = slope(over), slope(slope(over))
         bend = plus(times(second, (s * s, Fraction(0), Fraction(-1))), times(first, (Fraction(0), Fraction(2))), -1)
@@ -146,3 +149,23 @@ class HermiteActivation(Bend):
         ]
         inner = "s * tanh(x / 2)" if self.clamp else "x"
         return f"    u = {inner}\n    y = {' + '.join(terms)}"
+
+
+def _reaching(whole: Outline, over: Exact) -> Outline:
+    """The same outline as far as lines can follow; beyond the last turn the values at the ends are the bounds."""
+    size = max(float(abs(c)) for c in over)
+    far = max([(_LARGE / size) ** (1 / (len(over) - 1)), *map(abs, map(float, (*whole.turns, *whole.breaks)))])
+
+    def beyond(low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
+        ends = torch.stack([_polynomial(over, low), _polynomial(over, high)])
+        least, most = ends.amin(0), ends.amax(0)
+        return least - whole.slack * (1 + least.abs()), most + whole.slack * (1 + most.abs())
+
+    return replace(whole, reach=far, beyond=beyond)
+
+
+def _polynomial(over: Exact, x: Tensor) -> Tensor:
+    total = torch.full_like(x, float(over[-1]))
+    for c in over[-2::-1]:
+        total = total * x + float(c)
+    return total

@@ -112,12 +112,14 @@ def _closed_in(a: Exact, low: Fraction, high: Fraction) -> float:
 
 
 @lru_cache(maxsize=1024)
-def outline_of(pieces: tuple[Piece, ...], least: float) -> Outline:
+def outline_of(pieces: tuple[Piece, ...], least: float, terms: tuple[Exact, Exact] | None = None) -> Outline:
     """The outline of pieces side by side, from minus to plus infinity, that meet.
 
     Args:
         pieces: of equal numerators.
         least: what the denominators do not fall below.
+        terms: absolute terms, as polynomials in |x|, of numerator and denominator as the code adds them up; those of
+            the pieces by default.
     """
     seams = [(a, b) for a, b in pairwise(pieces) if a.under != b.under]
     turns = {a.high for a, _ in seams}
@@ -133,7 +135,7 @@ def outline_of(pieces: tuple[Piece, ...], least: float) -> Outline:
         left=_tail(pieces[0], -1),
         right=_tail(pieces[-1], 1),
         smooth=min((_smooth(a, b) for a, b in seams), default=math.inf),
-        slack=max(_slack(piece, least) for piece in pieces),
+        slack=max(_slack(piece, least, terms or (piece.over, piece.under)) for piece in pieces),
     )
 
 
@@ -154,7 +156,7 @@ def _smooth(a: Piece, b: Piece) -> float:
 
 def _tail(piece: Piece, side: int) -> Line:
     """The line that a piece tends to."""
-    over, under = piece.over, piece.under
+    over, under = list(piece.over), list(piece.under)
     degree = len(over) - len(under)
     lead = over[-1] / under[-1]
     if degree > 1:
@@ -165,14 +167,14 @@ def _tail(piece: Piece, side: int) -> Line:
     return Line(0.0, float(lead) if degree == 0 else 0.0)
 
 
-def _slack(piece: Piece, least: float) -> float:
+def _slack(piece: Piece, least: float, terms: tuple[Exact, Exact]) -> float:
     """A bound of the rounding of the code, relative to 1 + |value|, from the sums of absolute terms.
 
     It is `(S / Q + |F| T / Q) / (1 + |F|)` roundings, with S and T the absolute terms of numerator P and denominator
-    Q. Cells cover the numbers up to where the leading terms prevail; beyond, S < 2 |P| and T < 2 Q.
+    Q. Cells cover the numbers up to where the leading terms prevail; beyond, the same holds with twice those.
     """
-    p, q = (np.array([float(number) for number in c]) for c in (piece.over, piece.under))
-    far = max(math.log2(_prevails(p)), math.log2(_prevails(q)), _NEAR + 1.0)
+    p, q, s, t = (np.array([float(n) for n in c]) for c in (piece.over, piece.under, *terms))
+    far = max(_NEAR + 1.0, *(math.log2(_prevails(c)) for c in (p, q, s, t)))
     edges = np.concatenate([[0.0], 2.0 ** np.linspace(_NEAR, far, int(_CELLS * (far - _NEAR)) + 2)])
     size = 1.0
     for side, there in ((-1.0, piece.low < 0), (1.0, piece.high > 0)):
@@ -180,8 +182,10 @@ def _slack(piece: Piece, least: float) -> float:
             low, high, middle = edges[:-1], edges[1:], side * (edges[:-1] + edges[1:]) / 2
             below, above = np.maximum(_least(q, middle, high, low), least), _at(np.abs(q), high)
             curve = _least(p, middle, high, low) / above
-            size = max(size, float((_at(np.abs(p), high) / (below * (1 + curve))).max()), float((above / below).max()))
-    return (4 * (len(p) + len(q)) + 16) * _UNIT * 2 * size
+            size = max(size, float((_at(np.abs(s), high) / (below * (1 + curve))).max()))
+            size = max(size, float((_at(np.abs(t), high) / below).max()))
+    lead = max(float(abs(top[-1] / c[-1])) for top, c in ((s, p), (t, q)) if c[-1])
+    return (4 * (len(p) + len(q)) + 16) * _UNIT * 2 * max(size, lead)
 
 
 def _prevails(c: Array) -> float:

@@ -75,7 +75,7 @@ class Rational(RationalBase):
 
     Examples:
         >>> Rational()(torch.tensor([-1.0, 0.0, 1.0])).detach()
-        tensor([-0.0094,  0.0336,  0.9993])
+        tensor([-0.0092,  0.0336,  1.0008])
     """
 
     examples: ClassVar[tuple[Example, ...]] = (
@@ -217,7 +217,7 @@ class RPAU(nn.Module):
 
     Examples:
         >>> RPAU(spread=0.0).train()(torch.tensor([1.0])).detach()
-        tensor([0.9993])
+        tensor([1.0008])
     """
 
     aliases: ClassVar[tuple[str, ...]] = ("rational_d",)

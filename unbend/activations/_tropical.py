@@ -73,7 +73,7 @@ class TropicalActivation(Bend):
     """
 
     aliases = ("tropical", "tropical_act")
-    examples: ClassVar[tuple[Example, ...]] = (Example(), Example({"degree": 2, "channels": 3}))
+    examples: ClassVar[tuple[Example, ...]] = (Example({"degree": 1}), Example({"degree": 2, "channels": 3}))
 
     def __init__(
         self,
@@ -144,7 +144,10 @@ class TropicalRationalActivation(Bend):
     """
 
     aliases = ("tropical_rational", "tropical_rational_act")
-    examples: ClassVar[tuple[Example, ...]] = (Example({"degree": 1}), Example({"degree": 2, "channels": 3}), Example())
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example({"degree": 1}),
+        Example({"degree": 2, "channels": 3}),
+    )
 
     def __init__(
         self,

@@ -39,6 +39,8 @@ def plain(x: Tensor, a: Coefficients, q: Coefficients, form: Form) -> Tensor:
     """
     dtype, x = x.dtype, x if x.dtype == torch.float64 else x.float()
     m, n, far = len(a) - 1, len(q) - 1, x.abs() > 1
+    if n == 0 and not form.fold:  # a polynomial overflows in any case
+        return (_homogeneous(a, x, None) / q[0]).to(dtype)
     u = torch.where(far, x, 1.0).reciprocal()
     s, t = torch.where(far, 1.0, x), torch.where(far, u, 1.0)
     over = _homogeneous(a, s, t)
@@ -50,12 +52,12 @@ def plain(x: Tensor, a: Coefficients, q: Coefficients, form: Form) -> Tensor:
     return (over / under * lift).to(dtype)
 
 
-def _homogeneous(c: Coefficients, s: Tensor, t: Tensor) -> Tensor:
-    """The sum of `c_j s^j t^(last - j)`."""
+def _homogeneous(c: Coefficients, s: Tensor, t: Tensor | None) -> Tensor:
+    """The sum of `c_j s^j t^(last - j)`; t is 1 where there is none."""
     total, power = c[-1] * torch.ones_like(s), t
     for coefficient in c[-2::-1]:
-        total = total * s + coefficient * power
-        power = power * t
+        total = total * s + (coefficient if power is None else coefficient * power)
+        power = None if power is None or t is None else power * t
     return total
 
 
@@ -84,7 +86,11 @@ def rational_slope(x: Tensor, a: Coefficients, q: Coefficients, form: Form) -> T
     tensors = [t for t in (x, *a, *q) if isinstance(t, Tensor)]
     if _by_operators(x) or (torch.is_grad_enabled() and any(t.requires_grad for t in tensors)):
         x = x.contiguous()  # an expanded tensor cannot carry a tangent
-        return torch.func.jvp(lambda z: rational(z, a, q, form), (x,), (torch.ones_like(x),))[1]
+
+        def of(x: Tensor) -> Tensor:
+            return rational(x, a, q, form)
+
+        return torch.func.jvp(of, (x,), (torch.ones_like(x),))[1]
     from unbend.kernels._rational import slope
 
     return slope(*_narrowed(x, a, q, form), form).to(x.dtype)
