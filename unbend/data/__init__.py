@@ -11,8 +11,8 @@ from unbend.data._load import load as load
 from unbend.data._mnist5k import mnist5k as mnist5k
 from unbend.data._saturating import saturating as saturating
 from unbend.data._series import co2 as co2, sunspots as sunspots
-from unbend.data._smooth import nested_sines as nested_sines, product as product
 from unbend.data._sine import sine as sine
+from unbend.data._smooth import nested_sines as nested_sines, product as product
 from unbend.data._source import Source as Source, source as source
 from unbend.data._stdlib_text import stdlib_text as stdlib_text
 from unbend.data._table import Table as Table

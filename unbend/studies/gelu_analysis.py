@@ -32,7 +32,7 @@ main = Study(
     paper="gelu-analysis",
     reference="gelu",
     baselines=("relu", "silu", "elu", "mish", "tanh", "softplus"),
-    notes="The authors name GELU the best on CIFAR-10, CIFAR-100 and STL-10 with a residual network; their numbers were "
-    "not read again, so only the order is tested. The margin is half a point. A bend that is ahead of GELU counts "
+    notes="The authors name GELU the best on CIFAR-10, CIFAR-100 and STL-10 with a residual network; their numbers "
+    "were not read again, so only the order is tested. The margin is half a point. A bend that is ahead of GELU counts "
     "against the paper.",
 )
