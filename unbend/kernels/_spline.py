@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.flop_counter import register_flop_formula
 
-from unbend.kernels import _spline_loops as _loops
 from unbend.kernels._threads import in_parts
 
 Array = NDArray[Any]
@@ -49,20 +48,23 @@ def bspline(x: Tensor, knots: Tensor, order: int, derivative: int = 0) -> Tensor
 
 @torch.library.custom_op("unbend::spline_basis", mutates_args=())
 def _basis(x: Tensor, knots: Tensor, order: int, derivative: int) -> Tensor:
+    """In the order of `_room`, which is that in which it is computed."""
+    from unbend.kernels import _spline_loops as loops  # numba is slow to import
+
     out = _room(x, knots, order)
     if x.device.type != "cpu":
-        return out.copy_(bspline(x, knots, order, derivative))
+        values = bspline(x, knots, order, derivative)
+        return out.copy_(values.movedim((-2, -1), (0, 1)) if _dense(knots) else values)
     rows, grid = _rows(x), _numpy(knots, _inner(x))
     values = out if out.dtype == _inner(x) else out.to(_inner(x))
     if _dense(knots):
-        columns, inverse = _turned(rows), _loops.inverse_spans(grid, order)
-        into = _columns(values).numpy()
-        run = partial(_loops.dense_basis, columns, grid, inverse, order, min(derivative, order), into)
+        columns, inverse = _turned(rows), loops.inverse_spans(grid, order)
+        into = values.flatten(2) if values.ndim > 2 else values[..., None]
+        run = partial(loops.dense_basis, columns, grid, inverse, order, min(derivative, order), into.numpy())
     else:
-        pieces = _loops.pieces(grid.astype(np.float64), order, derivative).astype(grid.dtype)
-        run = partial(
-            _loops.local_loops(order)[0], rows, grid, pieces, values.view(*rows.shape, values.shape[-1]).numpy()
-        )
+        pieces = loops.pieces(grid.astype(np.float64), order, derivative).astype(grid.dtype)
+        into = values.view(*rows.shape, values.shape[-1])
+        run = partial(loops.local_loops(order)[0], rows, grid, pieces, into.numpy())
     in_parts(run, len(rows), out.numel())
     if derivative > order:
         values *= 0
@@ -71,35 +73,35 @@ def _basis(x: Tensor, knots: Tensor, order: int, derivative: int) -> Tensor:
 
 @torch.library.custom_op("unbend::spline_dot", mutates_args=())
 def _dot(x: Tensor, knots: Tensor, weight: Tensor, order: int, derivative: int) -> Tensor:
+    from unbend.kernels import _spline_loops as loops  # numba is slow to import
+
     if x.device.type != "cpu":
         return (bspline(x, knots, order, derivative) * weight).sum(-1)
     rows, grid, weight = _rows(x), _numpy(knots, _inner(x)), weight.detach().to(_inner(x))
     if _dense(knots):
-        columns, inverse = _turned(rows), _loops.inverse_spans(grid, order)
+        columns, inverse = _turned(rows), loops.inverse_spans(grid, order)
         out = np.empty_like(columns)
         weights = _columns(weight).contiguous().numpy()
-        run = partial(_loops.dense_dot, columns, grid, inverse, order, min(derivative, order), weights, out)
+        run = partial(loops.dense_dot, columns, grid, inverse, order, min(derivative, order), weights, out)
         in_parts(run, len(rows), weights.size)
         out = _turned(out)
     else:
         out = np.empty_like(rows)
-        pieces = _loops.pieces(grid.astype(np.float64), order, derivative).astype(grid.dtype)
+        pieces = loops.pieces(grid.astype(np.float64), order, derivative).astype(grid.dtype)
         weights = weight.reshape(*rows.shape, weight.shape[-1]).contiguous().numpy()
-        in_parts(partial(_loops.local_loops(order)[1], rows, grid, pieces, weights, out), len(rows), weights.size)
+        in_parts(partial(loops.local_loops(order)[1], rows, grid, pieces, weights, out), len(rows), weights.size)
     y = torch.from_numpy(out).view(x.shape).to(x.dtype)
     return y * 0 if derivative > order else y
 
 
 def _dense(knots: Tensor) -> bool:
-    return knots.shape[1] <= _MOST_DENSE
+    return knots.shape[-1] <= _MOST_DENSE
 
 
 def _room(x: Tensor, knots: Tensor, order: int) -> Tensor:
-    """Memory for the splines, `(..., features, size)`; where all are formed, each one's values lie side by side."""
+    """Memory for the splines: `(features, size, ...)` where all are formed, else `(..., features, size)`."""
     features, size = x.shape[-1], knots.shape[1] - 1 - order
-    if not _dense(knots):
-        return x.new_empty((*x.shape, size))
-    return x.new_empty((features, size, *x.shape[:-1])).movedim((0, 1), (-2, -1))
+    return x.new_empty((features, size, *x.shape[:-1]) if _dense(knots) else (*x.shape, size))
 
 
 def _columns(values: Tensor) -> Tensor:
@@ -139,6 +141,8 @@ def _(x: Tensor, knots: Tensor, weight: Tensor, order: int, derivative: int) -> 
 def _(info: Any, in_dims: Any, x: Tensor, knots: Tensor, order: int, derivative: int) -> tuple[Tensor, int]:
     x, knots = _leading(x, in_dims[0], info), _leading(knots, in_dims[1], info)
     out = _basis(_side_by_side(x), knots.flatten(0, 1), order, derivative)
+    if _dense(knots):
+        return out.unflatten(0, (info.batch_size, -1)), 0
     return out.unflatten(-2, (info.batch_size, -1)).movedim(-3, 0), 0
 
 
@@ -169,7 +173,8 @@ class _SplineBasis(torch.autograd.Function):
 
     @staticmethod
     def forward(x: Tensor, knots: Tensor, order: int, derivative: int) -> Tensor:
-        return _basis(x, knots, order, derivative)
+        out = _basis(x, knots, order, derivative)
+        return out.movedim((0, 1), (-2, -1)) if _dense(knots) else out
 
     @staticmethod
     def setup_context(ctx: Any, inputs: Any, output: Any) -> None:

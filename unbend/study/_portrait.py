@@ -180,6 +180,7 @@ def made(name: str, **values: Any) -> Bend:
 
 def _built(made: type[Bend], **values: Any) -> Bend:
     arguments: dict[str, Any] = {**made.examples[0].args, **values}
+    arguments.pop("channels", None)  # one curve is drawn
     return made(**arguments)
 
 
