@@ -17,6 +17,7 @@ from unbend.testing._subject import Subject
 FloatArray = NDArray[np.float64]
 
 _SAMPLES = 257
+_MARKS = 24
 _TIGHT = 0.02
 
 
@@ -128,7 +129,8 @@ def intervals(made: Bend) -> tuple[Tensor, Tensor]:
     size = 10 ** (torch.rand(count, generator=random, dtype=torch.float64) * 5 - 3)
     centre = torch.randn(count, generator=random, dtype=torch.float64) * size
     width = 10 ** (torch.rand(count, generator=random, dtype=torch.float64) * 7 - 5)
-    marks = torch.tensor([0.0, *facts.turns, *facts.breaks], dtype=torch.float64)
+    landmarks = sorted({0.0, *facts.turns, *facts.breaks}, key=abs)
+    marks = torch.tensor(landmarks[:_MARKS], dtype=torch.float64)  # a wave has thousands, and their pairs are too many
     beside = torch.cat([marks, *(torch.nextafter(marks, marks + s) for s in (-1, 1)), marks - scale, marks + scale / 3])
     low, high = beside[:, None].expand(-1, len(beside)).flatten(), beside.repeat(len(beside))
     far = torch.tensor([-1e30, -1e9, -88.8, 0.0, 88.8, 1e9, 1e30], dtype=torch.float64)
