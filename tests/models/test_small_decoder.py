@@ -7,7 +7,8 @@ from torch import nn
 from unbend._errors import ArgumentError
 from unbend.activations import SwiGLU, matched_hidden
 from unbend.data import Dataset
-from unbend.models import small_block_decoder, small_decoder
+from unbend.mixers import SoftmaxAttention
+from unbend.models import small_block_decoder, small_decoder, small_mixer_decoder
 
 
 def windows(classes: int = 7, length: int = 11) -> Dataset:
@@ -61,6 +62,36 @@ def test_the_feed_forward_block_may_be_gated() -> None:
     assert [gate.hidden for gate in gates] == [32, 32]
     model(data.train[0]).sum().backward()
     assert all(gate.out.weight.grad is not None for gate in gates)
+
+
+@pytest.mark.parametrize("places", [True, False])
+def test_the_mixer_is_an_argument(places: bool) -> None:
+    made = list[tuple[int, int]]()
+
+    def make(width: int, length: int) -> nn.Module:
+        made.append((width, length))
+        return SoftmaxAttention(width, causal=True)
+
+    torch.manual_seed(0)
+    data = windows()
+    model = small_mixer_decoder(make, data, 18, places=places, blocks=3)
+    assert made == [(16, 11)] * 3
+    x = data.train[0]
+    changed = x.clone()
+    changed[:, 6] = (changed[:, 6] + 1) % 7
+    before, after = model(x), model(changed)
+    torch.testing.assert_close(before[:, :6], after[:, :6])
+    assert not torch.allclose(before[:, 10], after[:, 10])
+    same = torch.full((1, 11), 3)
+    assert torch.allclose(model(same)[0, 3], model(same)[0, 4], atol=1e-5) != places
+
+
+def test_a_stream_of_its_own_width_lets_the_cost_move_in_small_steps() -> None:
+    def count(width: int) -> int:
+        model = small_mixer_decoder(lambda d, _: nn.Linear(d, d), windows(), width, stream=32)
+        return sum(p.numel() for p in model.parameters())
+
+    assert {count(w + 1) - count(w) for w in range(1, 9)} == {2 * 4 * (2 * 32 + 1)}
 
 
 def test_parameters_grow_with_the_width() -> None:

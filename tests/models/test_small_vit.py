@@ -6,7 +6,8 @@ from torch import nn
 
 from unbend._errors import ArgumentError
 from unbend.data import Dataset
-from unbend.models import small_vit
+from unbend.mixers import SoftmaxAttention
+from unbend.models import small_mixer_vit, small_vit
 
 
 def images(shape: tuple[int, int, int] = (3, 8, 8)) -> Dataset:
@@ -48,6 +49,30 @@ def test_the_bend_has_a_place_in_every_block() -> None:
     small_vit(make, data, 8)(data.train[0]).square().sum().backward()
     assert len(made) == 2
     assert all(bend.weight.grad is not None and bend.weight.grad.abs() > 0 for bend in made)
+
+
+@pytest.mark.parametrize(("shape", "grid"), [((1, 8, 8), (8, 8)), ((3, 28, 28), (7, 7)), ((2, 7, 13), (4, 7))])
+def test_the_mixer_is_an_argument(shape: tuple[int, int, int], grid: tuple[int, int]) -> None:
+    made = list[tuple[int, tuple[int, int]]]()
+
+    def make(width: int, size: tuple[int, int]) -> nn.Module:
+        made.append((width, size))
+        return SoftmaxAttention(width)
+
+    data = images(shape)
+    assert small_mixer_vit(make, data, 19)(data.train[0]).shape == (5, 2)
+    assert made == [(16, grid)] * 2
+
+
+@pytest.mark.parametrize("places", [True, False])
+def test_places_may_be_left_out(places: bool) -> None:
+    torch.manual_seed(0)
+    data = images()
+    model = small_mixer_vit(lambda width, _: SoftmaxAttention(width), data, 16, stream=8, places=places)
+    order = torch.randperm(64)
+    x = data.train[0]
+    shuffled = x.flatten(2)[..., order].view_as(x)
+    assert torch.allclose(model(x), model(shuffled), atol=1e-5) != places
 
 
 def test_a_width_that_is_none() -> None:

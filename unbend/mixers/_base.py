@@ -16,7 +16,8 @@ class Mixer(nn.Module, ABC):
     `step(x_t, state) -> (y_t, state)`, whose outputs equal those of `forward`.
     """
 
-    causal: ClassVar[bool] = False
+    # Of the class, or of the instance where `causal=` is an argument.
+    causal: bool = False
     examples: ClassVar[tuple[Example, ...]]
 
     @abstractmethod

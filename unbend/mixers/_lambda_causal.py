@@ -94,7 +94,7 @@ class CausalLambda(Mixer):
         True
     """
 
-    causal: ClassVar[bool] = True
+    causal: bool = True
     examples: ClassVar[tuple[Example, ...]] = (
         Example({"dim": 6, "scope": 5, "heads": 2, "key_dim": 4}, (3, 7, 6), largest=1e4),
         Example(

@@ -35,7 +35,11 @@ from unbend.models._small import (
     small_cnn as small_cnn,
     small_mlp as small_mlp,
 )
-from unbend.models._small_decoder import small_block_decoder as small_block_decoder, small_decoder as small_decoder
-from unbend.models._small_vit import small_vit as small_vit
+from unbend.models._small_decoder import (
+    small_block_decoder as small_block_decoder,
+    small_decoder as small_decoder,
+    small_mixer_decoder as small_mixer_decoder,
+)
+from unbend.models._small_vit import small_mixer_vit as small_mixer_vit, small_vit as small_vit
 from unbend.models._timm import register_timm as register_timm
 from unbend.models._xnet import XNet as XNet, one_hidden as one_hidden

@@ -7,6 +7,7 @@ from torch.nn import functional as F
 
 from unbend._errors import at_least
 from unbend.data import Dataset
+from unbend.models._small_block_base import MixerBlock, stream_width
 
 HEADS = 4
 
@@ -53,6 +54,44 @@ def small_block_decoder(make: Callable[..., nn.Module], data: Dataset, width: in
     blocks = [_Block(width, make(width, 4 * width)) for _ in range(2)]
     head = nn.LayerNorm(width), nn.Linear(width, data.outputs)
     return nn.Sequential(_Embedding(data.outputs, data.shape[0], width), *blocks, *head)
+
+
+def small_mixer_decoder(
+    make: Callable[..., nn.Module],
+    data: Dataset,
+    width: int = 64,
+    *,
+    stream: int | None = None,
+    places: bool = True,
+    blocks: int = 2,
+) -> nn.Module:
+    """A decoder whose mixers are what `make(width, length)` gives: causal ones, for a stream `(b, t, width)`.
+
+    With `stream` the residual stream, and so the mixers, keep that width, while `width` is a quarter of the inner width
+    of the feed-forward layers: so arms of unlike mixers are matched in small steps.
+
+    Args:
+        make: called with the width of the stream and the length of the windows, once for each block.
+        data: for the number of different tokens and the length of the windows.
+        width: of the residual stream, at or just above a multiple of four, which it is rounded down to.
+        stream: the width of the residual stream where it is not to follow `width`.
+        places: whether a vector for its place is added to each token; without, any length goes in.
+        blocks: how many.
+
+    Examples:
+        >>> import torch
+        >>> from unbend.mixers import CausalLambda
+        >>> x = torch.zeros(3, 5, dtype=torch.int64)
+        >>> data = Dataset("ab", "next-token", (x, x), (x, x), classes=2)
+        >>> small_mixer_decoder(lambda width, length: CausalLambda(width, scope=length), data)(x).shape
+        torch.Size([3, 5, 2])
+    """
+    at_least(1, width=width)
+    (length,), tokens = data.shape, data.outputs
+    inside = stream_width(width, stream)
+    embedding = _Embedding(tokens, length, inside) if places else nn.Embedding(tokens, inside)
+    body = [MixerBlock(make(inside, length), inside, 4 * width) for _ in range(at_least(1, blocks=blocks))]
+    return nn.Sequential(embedding, *body, nn.LayerNorm(inside), nn.Linear(inside, tokens))
 
 
 class _Embedding(nn.Module):

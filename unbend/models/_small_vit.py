@@ -9,6 +9,7 @@ from torch.nn import functional as F
 
 from unbend._errors import at_least
 from unbend.data import Dataset
+from unbend.models._small_block_base import MixerBlock, stream_width
 
 HEADS, MAP = 4, 4
 
@@ -33,20 +34,58 @@ def small_vit(make: Callable[..., nn.Module], data: Dataset, width: int = 32) ->
     )
 
 
+def small_mixer_vit(
+    make: Callable[..., nn.Module],
+    data: Dataset,
+    width: int = 32,
+    *,
+    stream: int | None = None,
+    grid: int = 8,
+    places: bool = True,
+    blocks: int = 2,
+) -> nn.Module:
+    """A vision transformer whose mixers are what `make(width, (rows, columns))` gives, for a stream `(b, t, width)`.
+
+    The tokens are the patches row after row, `t = rows * columns`. With `stream` the residual stream, and so the
+    mixers, keep that width, while `width` is a quarter of the inner width of the feed-forward layers: so arms of unlike
+    mixers are matched in small steps.
+
+    Args:
+        make: called with the width of the stream and the grid of the patches, once for each block.
+        data: images `(c, H, W)`, cut into squares so that at most `grid` by `grid` remain.
+        width: of the residual stream, at or just above a multiple of four, which it is rounded down to.
+        stream: the width of the residual stream where it is not to follow `width`.
+        grid: the most patches along a side.
+        places: whether a vector for its place is added to each patch.
+        blocks: how many.
+
+    Examples:
+        >>> from unbend.data import load
+        >>> small_mixer_vit(lambda width, grid: nn.Linear(width, width), load("digits"))(torch.zeros(3, 1, 8, 8)).shape
+        torch.Size([3, 10])
+    """
+    at_least(1, width=width)
+    inside = stream_width(width, stream)
+    patches = _Patches(data.shape, inside, at_least(1, grid=grid), places)
+    body = [MixerBlock(make(inside, patches.grid), inside, 4 * width) for _ in range(at_least(1, blocks=blocks))]
+    return nn.Sequential(patches, *body, nn.LayerNorm(inside), _Mean(), nn.Linear(inside, data.outputs))
+
+
 class _Patches(nn.Module):
     """A vector for each square of the image, and one for its place."""
 
-    def __init__(self, shape: tuple[int, ...], width: int) -> None:
+    def __init__(self, shape: tuple[int, ...], width: int, most: int = MAP, places: bool = True) -> None:
         super().__init__()
         channels, height, breadth = shape
-        self.side = ceil(max(height, breadth) / MAP)
-        rows, columns = ceil(height / self.side), ceil(breadth / self.side)
+        self.side = ceil(max(height, breadth) / most)
+        self.grid = rows, columns = ceil(height / self.side), ceil(breadth / self.side)
         self.fill = (0, columns * self.side - breadth, 0, rows * self.side - height)
         self.cut = nn.Conv2d(channels, width, self.side, self.side)
-        self.place = nn.Parameter(0.02 * torch.randn(rows * columns, width))
+        self.place = nn.Parameter(0.02 * torch.randn(rows * columns, width)) if places else None
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.cut(F.pad(x, self.fill)).flatten(2).transpose(1, 2) + self.place
+        tokens = self.cut(F.pad(x, self.fill)).flatten(2).transpose(1, 2)
+        return tokens if self.place is None else tokens + self.place
 
 
 class _Block(nn.Module):
