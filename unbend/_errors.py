@@ -37,6 +37,10 @@ class MissingExtraError(UnbendError, ImportError):
     """An optional dependency is not installed."""
 
 
+class MissingDataError(UnbendError, FileNotFoundError):
+    """A data file that no package ships is not where it is looked for."""
+
+
 def extra(module: str, name: str) -> ModuleType:
     """Import an optional dependency, or say which extra of unbend brings it."""
     try:

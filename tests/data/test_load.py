@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from unbend._errors import MissingExtraError, UnknownNameError
+from unbend._errors import MissingDataError, MissingExtraError, UnknownNameError
 from unbend.data import load, names
 
 
@@ -13,7 +13,7 @@ def test_every_name_loads_under_its_name() -> None:
     for name in names():
         try:
             data = load(name)
-        except MissingExtraError:
+        except (MissingDataError, MissingExtraError):
             continue
         assert data.name == name
         assert data.about

@@ -15,6 +15,7 @@ def load(name: str) -> Dataset:
     Raises:
         UnknownNameError: no data set is called so; the nearest names are suggested.
         MissingExtraError: the package that ships it is not installed.
+        MissingDataError: no package ships it, and its file is not in the directory that $UNBEND_DATA names.
 
     Examples:
         >>> load("digits").shape
