@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     )
     from unbend.study._compare import Options as Options, compare as compare, comparison as comparison
     from unbend.study._cost import Cost as Cost, PeakMemory as PeakMemory, count_operations as count_operations
+    from unbend.study._recall import RECALL as RECALL, Asked as Asked, recall as recall
     from unbend.study._scaling import (
         LOG2_PEAK_BYTES as LOG2_PEAK_BYTES,
         MS as MS,
@@ -58,6 +59,7 @@ _LAZY = {
     "_approximate": ("LOG10_RMSE", "RMSE_EXPONENT", "approximate", "rate"),
     "_compare": ("Options", "compare", "comparison"),
     "_cost": ("Cost", "PeakMemory", "count_operations"),
+    "_recall": ("RECALL", "Asked", "recall"),
     "_scaling": ("LOG2_PEAK_BYTES", "MS", "MS_EXPONENT", "OPERATIONS_EXPONENT", "PEAK_EXPONENT", "scaling"),
     "_train": (
         "LOSS", "MS_PER_STEP", "OPERATIONS", "PARAMETERS", "PEAK_BYTES", "R2", "classify", "next_token", "regress",
