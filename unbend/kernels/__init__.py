@@ -1,1 +1,1 @@
-"""numba loops behind torch.library, for what torch does slowly on a CPU."""
+"""Loops and products arranged for a CPU: numba behind torch.library where torch is slow, torch where it is not."""
