@@ -9,10 +9,18 @@ from unbend.mixers._lambda_base import RelPosEmbedding as RelPosEmbedding
 from unbend.mixers._lambda_causal import CausalLambda as CausalLambda, causal_lambda_fn as causal_lambda_fn
 from unbend.mixers._lambda_conv import LambdaConv as LambdaConv
 from unbend.mixers._lambda_cost import LambdaCost as LambdaCost, lambda_cost as lambda_cost
+from unbend.mixers._linear_attention import LinearAttention as LinearAttention
 from unbend.mixers._positions import (
     AlibiBias as AlibiBias,
     FourierPositionEmbedding as FourierPositionEmbedding,
     RotaryEmbedding as RotaryEmbedding,
     rotary_frequencies as rotary_frequencies,
 )
+from unbend.mixers._rebased import (
+    BasedAttention as BasedAttention,
+    ReBasedAttention as ReBasedAttention,
+    ReBasedFeatureMap as ReBasedFeatureMap,
+    TaylorFeatureMap as TaylorFeatureMap,
+)
+from unbend.mixers._short_conv import ShortConv as ShortConv
 from unbend.mixers._softmax_attention import SoftmaxAttention as SoftmaxAttention
