@@ -9,6 +9,7 @@ from unbend.data._digits import digits as digits, digits16 as digits16, shifted_
 from unbend.data._folder import Folder as Folder
 from unbend.data._load import load as load
 from unbend.data._mnist5k import mnist5k as mnist5k
+from unbend.data._mqar import Mqar as Mqar, mqar as mqar
 from unbend.data._saturating import saturating as saturating
 from unbend.data._series import co2 as co2, sunspots as sunspots
 from unbend.data._sine import sine as sine
