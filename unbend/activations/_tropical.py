@@ -146,7 +146,7 @@ class TropicalRationalActivation(Bend):
     aliases = ("tropical_rational", "tropical_rational_act")
     examples: ClassVar[tuple[Example, ...]] = (
         Example({"degree": 1}),
-        Example({"degree": 2, "channels": 3}),
+        Example({"degree": 2, "channels": 3}, (4, 3, 5)),
     )
 
     def __init__(
