@@ -59,6 +59,11 @@ def test_linear_attention_equals_its_dense_form() -> None:
     weights = torch.einsum("bndh,bmdh->bhnm", s, s)
     weights = weights / weights.sum(-1, keepdim=True)
     torch.testing.assert_close(sigmoid_linear_attention(k, v), torch.einsum("bhnm,bmeh->bneh", weights, v))
+    far = sigmoid_linear_attention(k - 400, v)
+    weights = torch.einsum("bndh,bmdh->bhnm", k.exp(), k.exp())
+    weights = weights / weights.sum(-1, keepdim=True)
+    torch.testing.assert_close(far, torch.einsum("bhnm,bmeh->bneh", weights, v))
+    torch.testing.assert_close(sigmoid_linear_attention(k - 1e6, v), far)
 
 
 def test_gat_equals_its_dense_form() -> None:

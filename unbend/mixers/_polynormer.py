@@ -66,17 +66,24 @@ def sigmoid_linear_attention(k: Tensor, v: Tensor, padding: Tensor | None = None
         padding: True where a node is real.
 
     Behaviour:
-        Time n d e h and memory n (d + e) h: no pair of nodes is formed. Weights are positive and sum to one.
+        Time n d e h and memory n (d + e) h: no pair of nodes is formed. Weights are positive and sum to one,
+        however small the sigmoids are.
 
     References:
         Deng, Yue, Zhang (2024), Polynormer: Polynomial-Expressive Graph Transformer in Linear Time, arXiv:2403.01232.
     """
-    s, values = accumulate(k).sigmoid(), accumulate(v)
+    logs, values = F.logsigmoid(accumulate(k)), accumulate(v)
+    heard = logs
     if padding is not None:
-        s, values = (t.masked_fill(~padding[..., None, None], 0.0) for t in (s, values))
-    sums = torch.einsum("...ndh,...neh->...deh", s, values)
-    numerator = torch.einsum("...ndh,...deh->...neh", s, sums)
-    denominator = torch.einsum("...ndh,...dh->...nh", s, s.sum(-3))[..., None, :]
+        absent = ~padding[..., None, None]
+        heard, values = logs.masked_fill(absent, float("-inf")), values.masked_fill(absent, 0.0)
+    # Where all sigmoids vanish their quotients do not: what keys are divided by here, queries are multiplied with.
+    most = heard.detach().amax(-3, keepdim=True).clamp(min=torch.finfo(logs.dtype).min)
+    keys, queries = (heard - most).exp(), logs + most
+    queries = (queries - queries.detach().amax(-2, keepdim=True)).exp()
+    sums = torch.einsum("...ndh,...neh->...deh", keys, values)
+    numerator = torch.einsum("...ndh,...deh->...neh", queries, sums)
+    denominator = torch.einsum("...ndh,...dh->...nh", queries, keys.sum(-3))[..., None, :]
     if padding is not None:
         denominator = denominator.masked_fill(denominator == 0, 1.0)
     return (numerator / denominator).to(v.dtype)
