@@ -10,6 +10,12 @@ from unbend.mixers._lambda_causal import CausalLambda as CausalLambda, causal_la
 from unbend.mixers._lambda_conv import LambdaConv as LambdaConv
 from unbend.mixers._lambda_cost import LambdaCost as LambdaCost, lambda_cost as lambda_cost
 from unbend.mixers._linear_attention import LinearAttention as LinearAttention
+from unbend.mixers._polynormer import (
+    PolyGlobalLayer as PolyGlobalLayer,
+    PolyLocalLayer as PolyLocalLayer,
+    gat_conv as gat_conv,
+    sigmoid_linear_attention as sigmoid_linear_attention,
+)
 from unbend.mixers._positions import (
     AlibiBias as AlibiBias,
     FourierPositionEmbedding as FourierPositionEmbedding,
