@@ -1,5 +1,10 @@
 """Whole networks made of the parts."""
 
+from unbend.models._attention_base import (
+    MultiHeadAttention as MultiHeadAttention,
+    attention_matrix as attention_matrix,
+    multi_head_attention as multi_head_attention,
+)
 from unbend.models._curves_base import ChebyshevCurves as ChebyshevCurves, tabulate as tabulate
 from unbend.models._k_sparse_autoencoder import KSparseAutoencoder as KSparseAutoencoder
 from unbend.models._kan import KAN as KAN
@@ -18,6 +23,7 @@ from unbend.models._lambda_resnet import (
 from unbend.models._lambda_resnet_base import LambdaBottleneck as LambdaBottleneck
 from unbend.models._moment_mlp import MomentMLP as MomentMLP
 from unbend.models._monotonic_mlp import MonotonicMLP as MonotonicMLP
+from unbend.models._polynormer import Polynormer as Polynormer
 from unbend.models._potential import (
     KANPotential as KANPotential,
     cutoff as cutoff,
@@ -41,5 +47,11 @@ from unbend.models._small_decoder import (
     small_mixer_decoder as small_mixer_decoder,
 )
 from unbend.models._small_vit import small_mixer_vit as small_mixer_vit, small_vit as small_vit
+from unbend.models._stories import StoryTokenizer as StoryTokenizer, load_stories as load_stories
 from unbend.models._timm import register_timm as register_timm
+from unbend.models._transformer_base import (
+    FeedForward as FeedForward,
+    Transformer as Transformer,
+    TransformerBlock as TransformerBlock,
+)
 from unbend.models._xnet import XNet as XNet, one_hidden as one_hidden
