@@ -11,10 +11,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special
 
 from unbend._errors import ArgumentError
-from unbend.activations._primitives_base import DOMAINS, PRIMITIVES, Interval, Scalar, Turning
+from unbend.activations._primitives_base import DOMAINS, PRIMITIVES, Interval, Scalar, Turning, special
 
 _ULP = 2.0**-50
 _TINY = 5e-324

@@ -2,10 +2,14 @@
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special
+
+from unbend._later import Later
+
+special: Any = Later("scipy.special")
 
 Interval = NDArray[np.float64]
 Scalar = Callable[[Interval], Interval]
@@ -13,8 +17,12 @@ Scalar = Callable[[Interval], Interval]
 Turning = tuple[Scalar, tuple[float, ...]]
 
 
+def _sigmoid(x: Interval) -> Interval:
+    return special.expit(x)
+
+
 def _logistic(order: int) -> Scalar:
-    s = special.expit
+    s = _sigmoid
     forms: tuple[Scalar, ...] = (s, lambda x: s(x) * s(-x), lambda x: -s(x) * s(-x) * np.tanh(x / 2))
     return forms[order]
 
@@ -55,11 +63,11 @@ PRIMITIVES: dict[str, tuple[Turning, Turning, Turning]] = {
         (lambda x: 4 * _logistic(1)(2 * x), (0.0,)),
     ),
     "erf": (
-        (special.erf, ()),
+        (lambda x: special.erf(x), ()),
         (lambda x: _ROOT_PI * np.exp(-x * x), (0.0,)),
         (_tamed(lambda x: -2 * _ROOT_PI * x * np.exp(-x * x)), (-_ROOT_HALF, _ROOT_HALF)),
     ),
-    "Phi": ((special.ndtr, ()), (_density, (0.0,)), (_tamed(lambda x: -x * _density(x)), (-1.0, 1.0))),
+    "Phi": ((lambda x: special.ndtr(x), ()), (_density, (0.0,)), (_tamed(lambda x: -x * _density(x)), (-1.0, 1.0))),
     "atan": (
         (np.arctan, ()),
         (lambda x: 1 / (1 + x * x), (0.0,)),
