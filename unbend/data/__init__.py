@@ -7,6 +7,12 @@ from unbend.data._curves import exp_sine as exp_sine, heaviside as heaviside, wa
 from unbend.data._dataset import Dataset as Dataset
 from unbend.data._digits import digits as digits, digits16 as digits16, shifted_digits as shifted_digits
 from unbend.data._folder import Folder as Folder
+from unbend.data._graphs import (
+    block_model as block_model,
+    digits_graph as digits_graph,
+    karate_club as karate_club,
+    les_miserables as les_miserables,
+)
 from unbend.data._load import load as load
 from unbend.data._mnist5k import mnist5k as mnist5k
 from unbend.data._mqar import Mqar as Mqar, mqar as mqar

@@ -30,9 +30,12 @@ class Dataset:
         test: inputs and targets that training never sees.
         classes: number of classes, or of different tokens.
         about: source, licence and preprocessing in a sentence or two; every report prints it.
+        edges: (2, m) int64, sources and targets, where the examples are nodes of one graph: they are numbered through
+            `train` and then `test`. Inputs of both may be seen in training, targets of `train` alone.
 
     Raises:
-        ArgumentError: an empty split, unequal numbers of rows, values that are not finite, or classes out of range.
+        ArgumentError: an empty split, unequal numbers of rows, values that are not finite, classes out of range, or
+            edges between other numbers than those of examples.
     """
 
     name: str
@@ -41,6 +44,7 @@ class Dataset:
     test: "tuple[Tensor, Tensor]"
     classes: int | None = None
     about: str = ""
+    edges: "Tensor | None" = None
     hash: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -50,7 +54,8 @@ class Dataset:
         if self.train[0].shape[1:] != self.test[0].shape[1:]:
             got = f"{tuple(self.train[0].shape[1:])} and {tuple(self.test[0].shape[1:])}"
             raise ArgumentError.of(f"data set {self.name}", got, "train and test inputs of one shape")
-        object.__setattr__(self, "hash", _digest(*self.train, *self.test))
+        graph = () if self.edges is None else (self._checked(self.edges),)
+        object.__setattr__(self, "hash", _digest(*self.train, *self.test, *graph))
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -61,6 +66,14 @@ class Dataset:
     def outputs(self) -> int:
         """How many numbers a network must give: one for each class, or for each target."""
         return self.classes or self.train[1].shape[1]
+
+    def _checked(self, edges: "Tensor") -> "Tensor":
+        nodes = len(self.train[0]) + len(self.test[0])
+        fits = edges.ndim == 2 and edges.shape[0] == 2 and not edges.is_floating_point()
+        if not fits or (edges.numel() and not 0 <= int(edges.min()) <= int(edges.max()) < nodes):
+            got = f"{tuple(edges.shape)} of {edges.dtype}"
+            raise ArgumentError.of(f"data set {self.name}, edges", got, f"int64 (2, m), numbers from 0 to {nodes - 1}")
+        return edges
 
     def _check(self, where: str, x: "Tensor", y: "Tensor") -> None:
         if len(x) != len(y) or not len(x):

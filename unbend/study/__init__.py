@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     )
     from unbend.study._compare import Options as Options, compare as compare, comparison as comparison
     from unbend.study._cost import Cost as Cost, PeakMemory as PeakMemory, count_operations as count_operations
+    from unbend.study._nodes import classify_nodes as classify_nodes
     from unbend.study._recall import RECALL as RECALL, Asked as Asked, recall as recall
     from unbend.study._scaling import (
         LOG2_PEAK_BYTES as LOG2_PEAK_BYTES,
@@ -60,6 +61,7 @@ _LAZY = {
     "_compare": ("Options", "compare", "comparison"),
     "_cost": ("Cost", "PeakMemory", "count_operations"),
     "_recall": ("RECALL", "Asked", "recall"),
+    "_nodes": ("classify_nodes",),
     "_scaling": ("LOG2_PEAK_BYTES", "MS", "MS_EXPONENT", "OPERATIONS_EXPONENT", "PEAK_EXPONENT", "scaling"),
     "_train": (
         "LOSS", "MS_PER_STEP", "OPERATIONS", "PARAMETERS", "PEAK_BYTES", "R2", "classify", "next_token", "regress",
