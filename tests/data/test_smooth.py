@@ -22,3 +22,14 @@ def test_values() -> None:
     x, y = load("nested-sines").test
     left, right = (torch.sin(torch.pi * x[:, at : at + 2].square().sum(1)) for at in (0, 2))
     assert torch.allclose(y[:, 0], torch.exp((left + right) / 2), atol=3e-6)
+
+
+def test_values_of_positive_numbers() -> None:
+    x, y = load("positive-product").train
+    assert (0.1 <= float(x.min()) < 0.2, 10 < float(x.max()) <= 10.1) == (True, True)
+    assert torch.allclose(y[:, 0], x.prod(1) / 10, atol=2e-5)
+    x, y = load("positive-ratio").train
+    assert torch.allclose(y[:, 0], x[:, 0] / x[:, 1], rtol=1e-4)
+    x, y = load("positive-xor").train
+    assert torch.equal(y[:, 0] == 1, (x[:, 0] > 0.55) != (x[:, 1] > 0.55))
+    assert 0.45 < float(y.mean()) < 0.55

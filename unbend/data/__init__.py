@@ -16,11 +16,18 @@ from unbend.data._graphs import (
 from unbend.data._load import load as load
 from unbend.data._mnist5k import mnist5k as mnist5k
 from unbend.data._mqar import Mqar as Mqar, mqar as mqar
+from unbend.data._passkey import passkey as passkey
 from unbend.data._saturating import saturating as saturating
 from unbend.data._series import co2 as co2, sunspots as sunspots
 from unbend.data._sets import set_spread as set_spread
 from unbend.data._sine import sine as sine
-from unbend.data._smooth import nested_sines as nested_sines, product as product
+from unbend.data._smooth import (
+    nested_sines as nested_sines,
+    positive_product as positive_product,
+    positive_ratio as positive_ratio,
+    positive_xor as positive_xor,
+    product as product,
+)
 from unbend.data._source import Source as Source, source as source
 from unbend.data._stdlib_text import stdlib_text as stdlib_text
 from unbend.data._table import Table as Table

@@ -1,4 +1,4 @@
-"""Smooth functions that are sums and compositions of few functions of one number."""
+"""Functions that are sums and compositions of few functions of one number."""
 
 from collections.abc import Callable
 
@@ -30,12 +30,39 @@ def nested_sines() -> Dataset:
     return _surface("nested-sines", 4, lambda x: np.exp(np.sin(np.pi * (x**2 @ waves)).mean(1, keepdims=True)))
 
 
-def _surface(name: str, inputs: int, function: Callable[[Numbers], Numbers]) -> Dataset:
+def positive_product() -> Dataset:
+    """The product x1 * x2 / 10, on 1,200 evenly spread points of [0.1, 10.1]^2.
+
+    Every fourth point is in the test set; values to six decimals.
+    """
+    return _surface("positive-product", 2, lambda x: x.prod(1, keepdims=True) / 10, 0.1, 10.1)
+
+
+def positive_ratio() -> Dataset:
+    """The ratio x1 / x2, on 1,200 evenly spread points of [0.1, 10.1]^2.
+
+    Every fourth point is in the test set; values to six decimals.
+    """
+    return _surface("positive-ratio", 2, lambda x: x[:, :1] / x[:, 1:], 0.1, 10.1)
+
+
+def positive_xor() -> Dataset:
+    """1 where just one of two numbers is above 0.55, else 0.
+
+    On 1,200 evenly spread points of [0.1, 1]^2. Every fourth point is in the test set.
+    """
+    return _surface("positive-xor", 2, lambda x: ((x > 0.55).sum(1, keepdims=True) == 1) * 1.0, 0.1, 1.0)
+
+
+def _surface(
+    name: str, inputs: int, function: Callable[[Numbers], Numbers], low: float = -1.0, high: float = 1.0
+) -> Dataset:
     import torch
 
     # The root of b^(inputs + 1) = b + 1: multiples of its powers, modulo one, spread evenly without a generator.
     base = {2: 1.324717957244746, 4: 1.1673039782614187}[inputs]
-    x = np.round(2 * (np.arange(1, _ROWS + 1)[:, None] * base ** -np.arange(1.0, inputs + 1) % 1) - 1, 6)
+    spread = np.arange(1, _ROWS + 1)[:, None] * base ** -np.arange(1.0, inputs + 1) % 1
+    x = np.round(low + (high - low) * spread, 6)
     points, values = (torch.from_numpy(part.astype(np.float32)) for part in (x, np.round(function(x), 6)))
     held = torch.arange(_ROWS) % 4 == 3
     train, test = (points[~held], values[~held]), (points[held], values[held])

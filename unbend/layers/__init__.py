@@ -17,5 +17,11 @@ from unbend.layers._moments import (
     relu_moments as relu_moments,
 )
 from unbend.layers._monotonic import MonotonicLinear as MonotonicLinear, three_way as three_way
+from unbend.layers._multiplet import (
+    Multiplet as Multiplet,
+    gini_mean as gini_mean,
+    lehmer_mean as lehmer_mean,
+    power_mean as power_mean,
+)
 from unbend.layers._remove_dc import RemoveDC as RemoveDC
 from unbend.layers._squeeze_excite import SqueezeExcite as SqueezeExcite
