@@ -33,6 +33,8 @@ from unbend.models._potential import (
     morse as morse,
     pair_energy as pair_energy,
 )
+from unbend.models._regnet import AnyNet as AnyNet, RegNet as RegNet, regnet as regnet
+from unbend.models._regnet_base import regnet_widths as regnet_widths
 from unbend.models._small import (
     any_size as any_size,
     convolution as convolution,
