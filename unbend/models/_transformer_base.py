@@ -16,6 +16,8 @@ Norm = Literal["layer", "rms"]
 Position = Literal["learned", "rotary", "fourier", "alibi"]
 # Called with the width of the stream; gives a module `(b, t, dim) -> (b, t, dim)`.
 MakeMixer = Callable[[int], nn.Module]
+# Called with the channels of a head and the number of heads; gives an embedding of queries and keys, or a bias.
+MakePosition = Callable[[int, int], nn.Module]
 State = tuple[int, tuple[Any, ...]]
 
 _NORMS: dict[Norm, Callable[..., nn.Module]] = {"layer": nn.LayerNorm, "rms": nn.RMSNorm}
@@ -149,7 +151,8 @@ class Transformer(nn.Module):
         heads: of attention.
         kv_heads: see `MultiHeadAttention`.
         hidden: width of the feed-forward layers; 4 dim when None.
-        position: "learned" adds a vector for each place; "rotary", "fourier" and "alibi" go into attention; None.
+        position: "learned" adds a vector for each place; "rotary", "fourier" and "alibi" go into attention, and so does
+            what `position(channels of a head, heads)` gives; None.
         max_length: the longest input where places are learned; what "fourier" takes for the trained length.
         causal: whether attention sees no token that comes later.
         norm: as for `TransformerBlock`.
@@ -190,7 +193,7 @@ class Transformer(nn.Module):
         heads: int = 4,
         kv_heads: int | None = None,
         hidden: int | None = None,
-        position: Position | None = "rotary",
+        position: Position | MakePosition | None = "rotary",
         max_length: int = 256,
         causal: bool = True,
         norm: Norm = "layer",
@@ -209,14 +212,14 @@ class Transformer(nn.Module):
         self.dim, self.causal = dim, causal
         at: dict[str, Any] = {"device": device, "dtype": dtype}
         self.embed = nn.Embedding(vocabulary, dim, **at) if at_least(0, vocabulary=vocabulary) else None
-        if position is not None:
+        if position is not None and not callable(position):
             one_of(get_args(Position), position=position)
         self.place = nn.Parameter(torch.zeros(max_length, dim, **at)) if position == "learned" else None
 
         def mix() -> nn.Module:
             if mixer is not None:
                 return mixer(dim)
-            where = None if position is None else _position(position, dim // heads, heads, max_length, at)
+            where = _position(position, dim // heads, heads, max_length, at)
             return MultiHeadAttention(
                 dim, heads=heads, kv_heads=kv_heads, causal=causal, position=where, path=path, **at
             )
@@ -297,7 +300,9 @@ _OPTIONS = (
 )  # fmt: skip
 
 
-def _position(kind: Position, depth: int, heads: int, length: int, at: dict[str, Any]) -> nn.Module | None:
+def _position(
+    kind: Position | MakePosition | None, depth: int, heads: int, length: int, at: dict[str, Any]
+) -> nn.Module | None:
     match kind:
         case "rotary":
             return RotaryEmbedding(depth, pairs="adjacent")
@@ -305,5 +310,7 @@ def _position(kind: Position, depth: int, heads: int, length: int, at: dict[str,
             return FourierPositionEmbedding(depth, heads, length, **at)
         case "alibi":
             return AlibiBias(heads)
-        case "learned":
+        case "learned" | None:
             return None
+        case _:
+            return kind(depth, heads)
