@@ -1,8 +1,9 @@
 """A ratio of two polynomials and its gradients, elementwise, in one pass over memory each.
 
-A number beyond 1 is replaced by its inverse, with the coefficients in reverse, so that no power of it overflows. Both
-are written at once: `a_j s^j t^(m - j)` with (s, t) = (x, 1) within 1, and (1, 1 / x) beyond. The degrees are lengths
-of tuples, known to the compiler, which unrolls the sums and keeps sixteen numbers in flight.
+A block of numbers none of which can overflow is computed by Horner's form. Elsewhere a number beyond 1 is replaced by
+its inverse, with the coefficients in reverse, so that no power of it overflows; both are written at once:
+`a_j s^j t^(m - j)` with (s, t) = (x, 1) within 1, and (1, 1 / x) beyond. The degrees are lengths of tuples, known to
+the compiler, which unrolls the sums and keeps sixteen numbers in flight.
 
 The compiled loops are kept on disk; that is safe, since all that they use stands in this file.
 """
@@ -32,9 +33,30 @@ _jit = numba.njit(nogil=True, error_model="numpy", fastmath={"reassoc", "contrac
 
 
 @_jit
+def _tame(x: Array, a: Array, q: Array, degrees: Any) -> bool:
+    """Whether no power and no product of these numbers can overflow, so that Horner's form will do."""
+    m, n = len(degrees[0]), len(degrees[1])
+    size = max(np.abs(a).sum(), np.abs(q).sum()) * max(m, n, 1)
+    limit = (np.sqrt(np.finfo(x.dtype).max) / (1 + size)) ** (1 / max(m, n, 1))
+    wild = 0
+    for i in range(len(x)):
+        wild += 0 if abs(x[i]) <= limit else 1
+    return wild == 0
+
+
+@_jit
 def _values(x: Array, a: Array, q: Array, degrees: Any, flags: Flags, out: Array) -> None:
     fold, mirror, base = flags
     m, n, one, zero = len(degrees[0]), len(degrees[1]), x.dtype.type(1), x.dtype.type(0)
+    if _tame(x, a, q, degrees):
+        for i in range(len(x)):
+            p, d, t = a[m], q[n], abs(x[i]) if mirror else x[i]
+            for j in range(m):
+                p = p * x[i] + a[m - 1 - j]
+            for j in range(n):
+                d = d * t + q[n - 1 - j]
+            out[i] = p / (abs(d) + x.dtype.type(base) if fold else d)
+        return
     flip = n % 2 == 1 and (fold or mirror)
     for i in range(len(x)):
         v = x[i]
@@ -108,6 +130,54 @@ def _slopes(
 
 
 @_jit
+def _tame_slopes(
+    x: Array, g: Array, a: Array, q: Array, degrees: Any, flags: Flags, out: Array, z: Array, w: Array, v: Array
+) -> None:
+    """The same for numbers that are tame; z is what the lower sum counts in."""
+    fold, mirror, base = flags
+    m, n, one, zero = len(degrees[0]), len(degrees[1]), x.dtype.type(1), x.dtype.type(0)
+    for i in range(len(x)):
+        at = x[i]
+        t = abs(at) if mirror else at
+        p, dp, d, dd = a[m], zero, q[n], zero
+        for j in range(m):
+            dp = dp * at + p
+            p = p * at + a[m - 1 - j]
+        for j in range(n):
+            dd = dd * t + d
+            d = d * t + q[n - 1 - j]
+        turn = one
+        if fold:
+            turn = one if d > zero else (-one if d < zero else zero)
+            d = abs(d) + x.dtype.type(base)
+        side = one
+        if mirror:
+            side = one if at > zero else (-one if at < zero else zero)
+        inverse = one / d
+        y = p * inverse
+        z[i] = t
+        w[i] = g[i] * inverse
+        v[i] = -w[i] * y * turn
+        out[i] = w[i] * (dp - y * turn * side * dd)
+
+
+@_jit
+def _moments(z: Array, w: Array, total: Array) -> None:
+    """Add to `total[k]` the sum of `w * z^k`; two powers in one pass. Leaves the next power in w."""
+    for k in range(0, len(total), 2):
+        a = b = z.dtype.type(0)
+        for i in range(len(z)):
+            one = w[i]
+            a = a + one
+            two = one * z[i]
+            b = b + two
+            w[i] = two * z[i]
+        total[k] += a
+        if k + 1 < len(total):
+            total[k + 1] += b
+
+
+@_jit
 def _split(x: Array, w: Array, near: Array, far: Array) -> None:
     """Weights of the numbers within 1 apart from those beyond."""
     one, zero = x.dtype.type(1), x.dtype.type(0)
@@ -167,6 +237,13 @@ def _run_slopes(
         r, start = block // blocks, block % blocks * BLOCK
         c, stop = r % len(a), min(start + BLOCK, x.shape[1])
         at, count = x[r, start:stop], stop - start
+        if _tame(at, a[c], q[c], degrees):
+            rows = out[r, start:stop], z[:count], w[:count], v[:count]
+            _tame_slopes(at, g[r, start:stop], a[c], q[c], degrees, flags, *rows)
+            if learned:
+                _moments(at, w[:count], by_a[c])
+                _moments(z[:count], v[:count], by_q[c])
+            continue
         _slopes(at, g[r, start:stop], a[c], q[c], degrees, flags, out[r, start:stop], z[:count], w[:count], v[:count])
         if learned:
             _split(at, w[:count], near, far)
