@@ -1,7 +1,7 @@
 """What becomes of a decoder on texts longer than any it was trained on?"""
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.nn import functional as F
 
 from unbend.data import Dataset
