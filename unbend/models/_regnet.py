@@ -83,11 +83,10 @@ class AnyNet(Backbone):
         torch.Size([2, 7])
     """
 
+    # Small: in a larger net rounding turns some ReLU on or off, and the gradients of bfloat16 are those of another net.
     examples: ClassVar[tuple[Example, ...]] = (
         Example(
-            {"widths": (6, 10), "depths": (1, 2), "groups": (3, 5), "se": 0.25, "stem": 4, "num_classes": 5},
-            (2, 3, 13, 19),
-            1e4,
+            {"widths": (6,), "depths": (1,), "groups": 3, "se": 0.25, "stem": 4, "num_classes": 5}, (2, 3, 13, 19), 1e4
         ),
         Example({"widths": (8,), "depths": (1,), "bottlenecks": 2, "stem": 4, "num_classes": 0}, (2, 3, 11, 13), 1e4),
     )
@@ -201,7 +200,7 @@ class RegNet(AnyNet):
 
     examples: ClassVar[tuple[Example, ...]] = (
         Example(
-            {"w_a": 4.0, "w_0": 8, "w_m": 2.0, "depth": 3, "group": 4, "se": 0.25, "stem": 4, "num_classes": 5},
+            {"w_a": 4.0, "w_0": 8, "w_m": 2.0, "depth": 1, "group": 4, "se": 0.25, "stem": 4, "num_classes": 5},
             (2, 3, 13, 19),
             1e4,
         ),
