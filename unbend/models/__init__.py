@@ -6,6 +6,7 @@ from unbend.models._attention_base import (
     multi_head_attention as multi_head_attention,
 )
 from unbend.models._curves_base import ChebyshevCurves as ChebyshevCurves, tabulate as tabulate
+from unbend.models._design_space import DesignSpace as DesignSpace, edf as edf
 from unbend.models._k_sparse_autoencoder import KSparseAutoencoder as KSparseAutoencoder
 from unbend.models._kan import KAN as KAN
 from unbend.models._kan_symbol_base import SymbolicFit as SymbolicFit
@@ -21,6 +22,13 @@ from unbend.models._lambda_resnet import (
     lambda_resnet420 as lambda_resnet420,
 )
 from unbend.models._lambda_resnet_base import LambdaBottleneck as LambdaBottleneck
+from unbend.models._ltsf import (
+    DLinear as DLinear,
+    LTSFLinear as LTSFLinear,
+    LTSFRegressor as LTSFRegressor,
+    MovingAverageDecomposition as MovingAverageDecomposition,
+    NLinear as NLinear,
+)
 from unbend.models._moment_mlp import MomentMLP as MomentMLP
 from unbend.models._monotonic_mlp import MonotonicMLP as MonotonicMLP
 from unbend.models._polynormer import Polynormer as Polynormer
