@@ -4,6 +4,7 @@ from typing import NoReturn
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from unbend._errors import ArgumentError, UnbendError, at_least
 from unbend.mixers._base import accumulate
@@ -32,6 +33,11 @@ def split(x: Tensor, heads: int) -> Tensor:
 def join(y: Tensor) -> Tensor:
     """`(b, h, t, c)` as `(b, t, h c)`."""
     return y.transpose(-2, -3).flatten(-2)
+
+
+def normed(x: Tensor, norm: nn.LayerNorm) -> Tensor:
+    """`norm(x)` in the type of `x`, whatever the type of the weights."""
+    return F.layer_norm(x, norm.normalized_shape, eps=norm.eps) * norm.weight + norm.bias
 
 
 def state_type(weight: Tensor, dtype: Dtype) -> torch.dtype:
