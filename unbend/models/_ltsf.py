@@ -323,6 +323,11 @@ class LTSFRegressor(RegressorMixin, BaseEstimator):
         made.load_state_dict(state)
         return made
 
+    def __sklearn_tags__(self) -> Any:
+        tags: Any = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags
+
     def _inputs(self, past: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64] | float]:
         """What the weights apply to, and what is added to their result."""
         if self.kind == "nlinear":
