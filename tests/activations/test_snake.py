@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, strategies as st
 
 from unbend._errors import ArgumentError
-from unbend.activations import Snake, snake
+from unbend.activations import Snake, bend, snake
 
 X = torch.linspace(-9, 9, 1801, dtype=torch.float64)
 
@@ -73,3 +73,10 @@ def test_every_channel_has_its_frequency() -> None:
 def test_frequency_must_be_positive() -> None:
     with pytest.raises(ArgumentError, match="a: got 0"):
         Snake(0)
+
+
+@pytest.mark.parametrize(("name", "points"), [("snake", (-math.pi, 0.0, math.pi)), ("sine", (0.0,)), ("tanh", (0.0,))])
+def test_a_fixed_point_that_the_curve_only_touches_is_named_once(name: str, points: tuple[float, ...]) -> None:
+    found = bend(name).facts.fixed
+    assert [low for low, _ in found] == pytest.approx(list(points), abs=1e-9)
+    assert all(low == high for low, high in found)

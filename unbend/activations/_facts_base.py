@@ -13,6 +13,7 @@ from unbend.activations._outline_base import Curve, Line, Outline, beside, row
 _FAR = 1e6  # beyond it a curve is taken for its tails
 _HALVINGS = 80
 _EQUAL = 1e-12  # relative to 1 + |value|
+_TOUCH = 1e-3  # where f(x) - x is a cube, nearer points cannot be told from roots
 _NEAR = 50.0  # how far out a curve is looked at in detail for the variances that it keeps
 _SETTLED = 1e-9  # a variance that changes by less is taken for fixed
 
@@ -166,11 +167,27 @@ def _fixed(f: Curve, slope: Curve, outline: Outline, zero: Tensor) -> tuple[tupl
     ends = torch.stack([edges[:, :-1][identical], edges[:, 1:][identical]], 1)
     found = {(_open(low), _open(high)) for low, high in ends.tolist()}
     split = torch.cat([edges, crossing(lambda x: slope(x) - 1, a, b)], 1).sort(1).values
-    roots = torch.cat([split, crossing(off, split[:, :-1], split[:, 1:])], 1)
-    aside = 1e-3 * (1 + roots.abs())  # where f(x) - x is a cube, nearer points cannot be told from roots
-    alone = (off(roots) == 0) & (off(roots - aside) != 0) & (off(roots + aside) != 0)
-    found |= {(round(x, 9) + 0.0, round(x, 9) + 0.0) for x in roots[alone].tolist()}
+    roots = torch.cat([zero, split, crossing(off, split[:, :-1], split[:, 1:])], 1)
+    aside = _TOUCH * (1 + roots.abs())
+    alone = (off(roots) == 0) & (off(roots - 2 * aside) != 0) & (off(roots + 2 * aside) != 0)
+    where = alone.nonzero()[:, 0]
+    gaps = (f(roots) - roots).abs()[alone]
+    found |= {(x, x) for x in _apart(roots[alone].tolist(), gaps.tolist(), where.tolist())}
     return tuple(sorted(found))
+
+
+def _apart(points: list[float], gaps: list[float], channels: list[int]) -> list[float]:
+    """Of points of a channel that lie together, as where a curve touches x, the one with the least gap."""
+    kept: list[float] = []
+    last = (-1, -math.inf)
+    group: list[tuple[float, float, float]] = []
+    for channel, point, gap in sorted(zip(channels, points, gaps, strict=True)):
+        if (channel, point - _TOUCH * (1 + abs(point))) > last and group:
+            kept.append(min(group)[2])
+            group = []
+        group.append((gap, abs(point), round(point, 9) + 0.0))
+        last = channel, point
+    return kept + ([min(group)[2]] if group else [])
 
 
 def _variance(f: Curve, slope: Curve, outline: Outline) -> tuple[tuple[float, float], ...]:
