@@ -43,6 +43,12 @@ from unbend.models._potential import (
 )
 from unbend.models._regnet import AnyNet as AnyNet, RegNet as RegNet, regnet as regnet
 from unbend.models._regnet_base import regnet_widths as regnet_widths
+from unbend.models._rexnet import (
+    LinearBottleneck as LinearBottleneck,
+    ReXNet as ReXNet,
+    feature_rank_ratio as feature_rank_ratio,
+    linear_channels as linear_channels,
+)
 from unbend.models._small import (
     any_size as any_size,
     convolution as convolution,
