@@ -10,7 +10,7 @@ GUIDE = Path(__file__).parents[1] / "docs" / "guide"
 FLAGS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
 
 
-@pytest.mark.parametrize("page", ["activations"])
+@pytest.mark.parametrize("page", ["activations", "mixers"])
 def test_sessions_run(page):
     text = (GUIDE / f"{page}.md").read_text()
     sessions = "\n".join(re.findall(r"```pycon\n(.*?)```", text, re.DOTALL))
