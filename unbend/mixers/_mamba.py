@@ -125,7 +125,7 @@ class Mamba(Mixer):
         self.dim, self.state, self.steps = at_least(1, dim=dim), at_least(1, state=state), steps
         self.inner = dim * at_least(1, expand=expand)
         self.rank = at_least(1, rank=-(-dim // 16) if rank is None else rank)
-        self.conv_bias = conv_bias
+        self.bias, self.conv_bias = bias, conv_bias
         self.path: Path = cast(Path, one_of(get_args(Path), path=path))
         inner = self.inner
         place: dict[str, Any] = {"device": device, "dtype": dtype}
@@ -221,6 +221,6 @@ class Mamba(Mixer):
             "expand": self.inner // self.dim,
             "rank": self.rank,
         }
-        names |= {"selective": self.ssm is None, "bias": self.in_proj.bias is not None}
+        names |= {"selective": self.ssm is None, "bias": self.bias}
         names |= {"conv_bias": self.conv_bias, "steps": self.steps, "path": self.path}
         return f"{self.dim}, {self.state}, " + ", ".join(f"{name}={value!r}" for name, value in names.items())
