@@ -29,6 +29,7 @@ from unbend.models._ltsf import (
     MovingAverageDecomposition as MovingAverageDecomposition,
     NLinear as NLinear,
 )
+from unbend.models._mamba_lm import MambaLM as MambaLM
 from unbend.models._moment_mlp import MomentMLP as MomentMLP
 from unbend.models._monotonic_mlp import MonotonicMLP as MonotonicMLP
 from unbend.models._polynormer import Polynormer as Polynormer
