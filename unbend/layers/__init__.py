@@ -7,6 +7,12 @@ from unbend.layers._analog import (
     noise_std as noise_std,
     reduce_precision as reduce_precision,
 )
+from unbend.layers._mofme import (
+    FeatureModulation as FeatureModulation,
+    MoFME as MoFME,
+    TopKRouter as TopKRouter,
+    UncertaintyRouter as UncertaintyRouter,
+)
 from unbend.layers._moments import (
     MPGELU as MPGELU,
     MomentLinear as MomentLinear,
