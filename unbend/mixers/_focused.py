@@ -121,7 +121,7 @@ class FocusedLinearAttention(Mixer):
         x = real(x, padding)
         q, k, v = self._parts(x, padding)
         y = q @ (k.transpose(-1, -2) @ F.pad(v, (0, 1), value=1.0))
-        count = x.shape[1] if padding is None else padding.sum(1)[:, None, None, None]
+        count = x.shape[1] if padding is None else padding.sum(1, dtype=v.dtype)[:, None, None, None]
         y = y[..., :-1] / (y[..., -1:] + 1e-6 * count).clamp_min(1e-12)
         if self.convolution is not None:
             maps = v.transpose(-1, -2).flatten(0, 1)

@@ -105,7 +105,7 @@ class NormAwareLinearAttention(Mixer):
         check_tokens(x, self.size)
         x = real(x, padding)
         q, k, v, g = self._parts(x, padding)
-        count = x.shape[1] if padding is None else padding.sum(1)[:, None, None, None]
+        count = x.shape[1] if padding is None else padding.sum(1, dtype=v.dtype)[:, None, None, None]
         weight = q @ k.sum(-2).unsqueeze(-1) + (1e-6 * count)
         y = self._turned(q) @ (self._turned(k).transpose(-1, -2) @ split(v, self.heads)) / weight.clamp_min(1e-12)
         local = depthwise(v.transpose(1, 2), self.size, self.convolution.weight, self.convolution.bias)

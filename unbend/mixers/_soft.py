@@ -94,7 +94,8 @@ class GaussianKernelAttention(Mixer):
         super().__init__()
         depth_of(dim, heads)
         self.heads = heads
-        self.to_q = nn.Linear(dim, dim, device=device, dtype=dtype)
+        # A bias would drop out of the differences.
+        self.to_q = nn.Linear(dim, dim, bias=False, device=device, dtype=dtype)
         self.to_v = nn.Linear(dim, dim, device=device, dtype=dtype)
         self.out = nn.Linear(dim, dim, device=device, dtype=dtype)
 
@@ -149,7 +150,7 @@ class SOFTAttention(Mixer):
 
     examples: ClassVar[tuple[Example, ...]] = (
         Example({"dim": 6, "size": (5, 4), "heads": 3, "ratio": 2}, (3, 20, 6), largest=1e9),
-        Example({"dim": 6, "size": (5, 4), "heads": 2, "ratio": 2, "norm": True}, (3, 20, 6), largest=1e9),
+        Example({"dim": 10, "size": (4, 3), "heads": 2, "ratio": 2, "norm": True}, (3, 12, 10), largest=1e9),
     )
 
     def __init__(
