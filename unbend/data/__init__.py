@@ -17,6 +17,12 @@ from unbend.data._load import load as load
 from unbend.data._mnist5k import mnist5k as mnist5k
 from unbend.data._mqar import Mqar as Mqar, mqar as mqar
 from unbend.data._saturating import saturating as saturating
+from unbend.data._selection import (
+    InductionHeads as InductionHeads,
+    SelectiveCopying as SelectiveCopying,
+    induction_heads as induction_heads,
+    selective_copying as selective_copying,
+)
 from unbend.data._series import co2 as co2, sunspots as sunspots
 from unbend.data._sets import set_spread as set_spread
 from unbend.data._sine import sine as sine
