@@ -40,4 +40,5 @@ from unbend.data._tables import auto_mpg as auto_mpg, breast_cancer as breast_ca
 from unbend.data._text import Text as Text
 from unbend.data._tones import tone_pitch as tone_pitch, tone_strength as tone_strength
 from unbend.data._two_waves import two_waves as two_waves
+from unbend.data._weather import weathered_digits as weathered_digits
 from unbend.data._windows import ett_h1 as ett_h1, euro_rates as euro_rates, illness as illness
