@@ -8,8 +8,10 @@ import pytest
 import torch
 
 from unbend._errors import MissingExtraError
-from unbend.models import LambdaResNet, register_timm
+from unbend.models import LambdaResNet, ReXNet, register_timm, regnet
 from unbend.models._lambda_resnet import BACKBONES
+from unbend.models._regnet import BACKBONES as REGNETS
+from unbend.models._rexnet import BACKBONES as REXNETS
 
 timm_only = pytest.mark.vision
 SMALL: dict[str, Any] = {"width": 8, "scope": 3, "heads": 2, "key_dim": 4}
@@ -36,9 +38,9 @@ def test_says_which_extra_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
 @timm_only
 def test_names(timm: Any) -> None:
     names = register_timm()
-    assert names == list(BACKBONES)
-    assert len(names) == 7 + 8
-    assert set(names) <= set(timm.list_models("lambda_*"))
+    assert names == [*BACKBONES, *REGNETS, *REXNETS]
+    assert len(names) == 7 + 8 + 24 + 6
+    assert set(names) <= set(timm.list_models())
     assert not set(names) & set(timm.list_pretrained())
 
 
@@ -62,7 +64,7 @@ def test_a_name_that_timm_has_is_left_alone(timm: Any, monkeypatch: pytest.Monke
 
 
 @timm_only
-@pytest.mark.parametrize("name", BACKBONES)
+@pytest.mark.parametrize("name", [*BACKBONES, "regnet_x_200mf", "regnet_y_1_6gf", *REXNETS])
 def test_default_settings_name_real_layers(timm: Any, name: str) -> None:
     net = timm.create_model(name, device="meta", in_chans=5)
     cfg = net.default_cfg
@@ -144,6 +146,69 @@ def test_backbones_compute_what_those_of_timm_do(timm: Any, theirs: str, ours: d
     net.load_state_dict({name: value.reshape(own.shape) for (name, own), value in zip(named.items(), values)})
     x = torch.randn(2, 3, 96, 64)
     torch.testing.assert_close(net(x), peer(x), rtol=1e-4, atol=1e-4)
+
+
+@timm_only
+@pytest.mark.parametrize("feature_cls", ["list", "hook", "fx"])
+@pytest.mark.parametrize(
+    ("name", "channels", "reduction"),
+    [("regnet_y_200mf", [32, 56, 368], [2, 8, 32]), ("rexnet_x1_0", [32, 38, 95], [2, 4, 16])],
+)
+def test_features_of_backbones_with_stages(
+    timm: Any, name: str, channels: list[int], reduction: list[int], feature_cls: str
+) -> None:
+    index = (0, 2, 4)
+    net = timm.create_model(name, features_only=True, in_chans=1, out_indices=index, feature_cls=feature_cls).eval()
+    maps = net(torch.randn(2, 1, 64, 96))
+    assert [tuple(m.shape) for m in maps] == [(2, c, 64 // r, 96 // r) for c, r in zip(channels, reduction)]
+
+
+def stirred(net: torch.nn.Module) -> dict[str, torch.Tensor]:
+    """The state of `net`, its norms moved off their start."""
+    for name, tensor in net.state_dict().items():
+        if name.endswith("running_var") or (tensor.ndim == 1 and name.endswith("weight")):
+            torch.nn.init.uniform_(tensor, 0.5, 1.0)
+        elif name.endswith(("running_mean", "bias")):
+            torch.nn.init.normal_(tensor, std=0.1)
+    return net.state_dict()
+
+
+@timm_only
+@pytest.mark.parametrize("name", ["x_200mf", "y_200mf", "y_800mf"])
+def test_regnets_compute_what_those_of_timm_do(timm: Any, name: str) -> None:
+    torch.manual_seed(0)
+    peer, net = timm.create_model(f"regnet{name[0]}_00{name[2]}").eval(), regnet(name).eval()
+    theirs, own = stirred(peer), net.state_dict()
+    # Theirs names the shortcut before the branch in one release and after it in another: kinds are matched by place.
+    values = [(k, v) for k, v in theirs.items() if "downsample" not in k]
+    short = [v for k, v in theirs.items() if "downsample" in k]
+    ours = {k: v for k, v in own.items() if "shortcut" not in k}
+    state = {k: v.reshape(ours[k].shape) for k, (_, v) in zip(ours, values, strict=True)}
+    state |= dict(zip([k for k in own if "shortcut" in k], short, strict=True))
+    net.load_state_dict(state)
+    x = torch.randn(2, 3, 96, 64)
+    torch.testing.assert_close(net(x), peer(x), rtol=1e-4, atol=1e-4)
+
+
+@timm_only
+@pytest.mark.parametrize("mult", [1.0, 1.3])
+def test_rexnets_compute_what_those_of_timm_do(timm: Any, mult: float) -> None:
+    torch.manual_seed(0)
+    peer, net = timm.create_model(f"rexnet_{round(100 * mult)}").eval(), ReXNet(mult).eval()
+    values, own = list(stirred(peer).values()), net.state_dict()
+    net.load_state_dict({k: v.reshape(own[k].shape) for k, v in zip(own, values, strict=True)})
+    x = torch.randn(2, 3, 96, 64)
+    torch.testing.assert_close(net(x), peer(x), rtol=1e-4, atol=1e-4)
+
+
+@timm_only
+def test_all_regnets_have_the_stages_of_timms(timm: Any) -> None:
+    for name in REGNETS:
+        kind, size = name.removeprefix("regnet_").split("_", 1)
+        number = {"gf": 10, "mf": 0.01}[size[-2:]] * float(size[:-2].replace("_", "."))
+        peer = timm.create_model(f"regnet{kind}_{round(number):03d}", device="meta")
+        net = timm.create_model(name, device="meta")
+        assert sum(p.numel() for p in net.parameters()) == sum(p.numel() for p in peer.parameters()), name
 
 
 @timm_only
