@@ -10,18 +10,18 @@ from unbend.data._dataset import Dataset
 
 
 def selective_copying() -> Dataset:
-    """Six tokens scattered over 48 places are to be said again in their order, at the end.
+    """Four tokens scattered over 32 places are to be said again in their order, at the end.
 
-    Each of 4,096 sequences to train on and 512 to test on draws six of eight symbols and six places of 48; 0 fills the
-    other places, and six times the token 1 asks for the symbols. The target is 0 where nothing is asked.
+    Each of 4,096 sequences to train on and 512 to test on draws four times one of eight symbols, and four places of 32;
+    0 fills the other places, and four times the token 1 asks for the symbols. The target is 0 where nothing is asked.
     """
     return SelectiveCopying().load()
 
 
 def induction_heads() -> Dataset:
-    """The token that followed a special one is to be said when the special one comes again, 64 tokens later at most.
+    """The token that followed a special one is to be said when the special one comes again, at the end.
 
-    Each of 4,096 sequences to train on and 512 to test on holds 64 tokens, of 16 symbols: the special one, 1, at a
+    Each of 4,096 sequences to train on and 512 to test on holds 32 tokens, of 16 symbols: the special one, 1, at a
     random place and at the end. The target is the token after its first place at the end, and 0 elsewhere.
     """
     return InductionHeads().load()
@@ -43,8 +43,8 @@ class SelectiveCopying:
         (8,)
     """
 
-    tokens: int = 6
-    length: int = 48
+    tokens: int = 4
+    length: int = 32
     symbols: int = 8
     rows: int = 4096
     seed: int = 0
@@ -59,7 +59,7 @@ class SelectiveCopying:
     @property
     def name(self) -> str:
         """`selective-copying`, and the numbers of tokens and places unless they are the usual ones."""
-        usual = (self.tokens, self.length) == (6, 48)
+        usual = (self.tokens, self.length) == (4, 32)
         return "selective-copying" if usual else f"selective-copying-{self.tokens}-{self.length}"
 
     def load(self) -> Dataset:
@@ -88,7 +88,7 @@ class InductionHeads:
         (8,)
     """
 
-    length: int = 64
+    length: int = 32
     symbols: int = 16
     rows: int = 4096
     seed: int = 0
@@ -101,7 +101,7 @@ class InductionHeads:
     @property
     def name(self) -> str:
         """`induction-heads`, and the length unless it is the usual one."""
-        return "induction-heads" if self.length == 64 else f"induction-heads-{self.length}"
+        return "induction-heads" if self.length == 32 else f"induction-heads-{self.length}"
 
     def load(self) -> Dataset:
         """Draw the sequences."""
