@@ -136,7 +136,7 @@ main = Study(
     reference="step of theory",
     baselines=("plain step", "ridge", "zero"),
     notes="The paper proves what the least loss is reached by, not that training gets there; the lengths of the "
-    "steps are derived in `optimal_step`. The least loss by theory is 5 (1 - 10 / 16.25) + 0.25 = 2.17 for both linear cases. "
+    "steps are derived in `optimal_step`. The least loss by theory is 5 (1 - 10 / 16.25) + 0.25 = 2.17, linear. "
     "`length_ratio` and `rest` of the records say how long the trained step is, and how much of the layer is no such "
     "step. Margins ours, fixed before the run. Seen before it, at three other seeds: for rectified targets, whose y "
     "are of one sign, two starts of three ended where no step is taken at all, and 2,000 steps did not free the one "
