@@ -1,5 +1,6 @@
 """Token mixing in linear time."""
 
+from unbend.mixers._activator import ActivatorGLU as ActivatorGLU
 from unbend.mixers._attention2d import (
     EfficientAttention2d as EfficientAttention2d,
     RelativeAttention2d as RelativeAttention2d,

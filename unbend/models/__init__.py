@@ -1,5 +1,13 @@
 """Whole networks made of the parts."""
 
+from unbend.models._alrnn import (
+    ALRNN as ALRNN,
+    FixedPoint as FixedPoint,
+    SymbolicGraph as SymbolicGraph,
+    power_spectrum_error as power_spectrum_error,
+    state_space_divergence as state_space_divergence,
+)
+from unbend.models._activator import ActivatorBlock as ActivatorBlock, ActivatorViT as ActivatorViT
 from unbend.models._attention_base import (
     MultiHeadAttention as MultiHeadAttention,
     attention_matrix as attention_matrix,
@@ -22,6 +30,13 @@ from unbend.models._lambda_resnet import (
     lambda_resnet420 as lambda_resnet420,
 )
 from unbend.models._lambda_resnet_base import LambdaBottleneck as LambdaBottleneck
+from unbend.models._looped import SubleqMachine as SubleqMachine
+from unbend.models._looped_base import (
+    Snapshot as Snapshot,
+    SubleqProgram as SubleqProgram,
+    assemble as assemble,
+    subleq as subleq,
+)
 from unbend.models._ltsf import (
     DLinear as DLinear,
     LTSFLinear as LTSFLinear,
