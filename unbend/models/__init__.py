@@ -1,5 +1,6 @@
 """Whole networks made of the parts."""
 
+from unbend.models._activator import ActivatorBlock as ActivatorBlock, ActivatorViT as ActivatorViT
 from unbend.models._alrnn import (
     ALRNN as ALRNN,
     FixedPoint as FixedPoint,
@@ -7,7 +8,6 @@ from unbend.models._alrnn import (
     power_spectrum_error as power_spectrum_error,
     state_space_divergence as state_space_divergence,
 )
-from unbend.models._activator import ActivatorBlock as ActivatorBlock, ActivatorViT as ActivatorViT
 from unbend.models._attention_base import (
     MultiHeadAttention as MultiHeadAttention,
     attention_matrix as attention_matrix,
