@@ -6,6 +6,7 @@ from unbend.data._clusters import clusters as clusters
 from unbend.data._curves import exp_sine as exp_sine, heaviside as heaviside, wave as wave
 from unbend.data._dataset import Dataset as Dataset
 from unbend.data._digits import digits as digits, digits16 as digits16, shifted_digits as shifted_digits
+from unbend.data._dynamics import ecg as ecg, lorenz63 as lorenz63, roessler as roessler
 from unbend.data._folder import Folder as Folder
 from unbend.data._graphs import (
     block_model as block_model,
