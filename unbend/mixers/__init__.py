@@ -5,6 +5,14 @@ from unbend.mixers._attention2d import (
     EfficientAttention2d as EfficientAttention2d,
     RelativeAttention2d as RelativeAttention2d,
 )
+from unbend.mixers._ecoformer import (
+    EcoAttention as EcoAttention,
+    Energy as Energy,
+    KernelHash as KernelHash,
+    SignSTE as SignSTE,
+    energy_estimate as energy_estimate,
+    hamming_linear_attention as hamming_linear_attention,
+)
 from unbend.mixers._focused import FocusedLinearAttention as FocusedLinearAttention, focused_map as focused_map
 from unbend.mixers._lambda import LambdaLayer as LambdaLayer, lambda_fn as lambda_fn
 from unbend.mixers._lambda_base import RelPosEmbedding as RelPosEmbedding
