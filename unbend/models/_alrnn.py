@@ -79,6 +79,7 @@ class ALRNN(nn.Module):
         True
     """
 
+    floor: Tensor
     examples: ClassVar[tuple[Example, ...]] = (
         Example({"observed": 3, "width": 7, "bends": 2, "forcing": 2}, (2, 5, 3), largest=1e9),
     )
@@ -105,6 +106,9 @@ class ALRNN(nn.Module):
         self.diagonal = nn.Parameter(torch.empty(width, **place))
         self.weight = nn.Parameter(torch.empty(width, width, **place))
         self.bias = nn.Parameter(torch.empty(width, **place))
+        # The greater of a unit and its floor is the unit, or its relu.
+        floor = [float("-inf")] * (width - bends) + [0.0] * bends
+        self.register_buffer("floor", torch.tensor(floor, **place), persistent=False)
         self.start = nn.Linear(observed, width - observed, bias=False, **place) if width > observed else None
         self.reset_parameters()
 
@@ -135,8 +139,8 @@ class ALRNN(nn.Module):
 
     def cell(self, z: Tensor) -> Tensor:
         """One step of the states (..., M)."""
-        straight, bent = z.split((self.width - self.bends, self.bends), -1)
-        return self.diagonal * z + torch.cat((straight, bent.relu()), -1) @ self.weight.T + self.bias
+        bent = nn.functional.linear(torch.maximum(z, self.floor), self.weight, self.bias)
+        return torch.addcmul(bent, self.diagonal, z)
 
     @torch.no_grad()
     def run(self, x: Tensor, steps: int) -> Tensor:
