@@ -64,7 +64,7 @@ class MambaLM(nn.Module):
 
     examples: ClassVar[tuple[Example, ...]] = (
         Example({"vocabulary": 7, "dim": 5, "depth": 2, "state": 3}, (2, 3, 5), largest=1e4),
-        Example({"vocabulary": 7, "dim": 3, "depth": 1, "tied": False, "bias": True}, (2, 5, 3), largest=1e4),
+        Example({"vocabulary": 7, "dim": 3, "depth": 1, "bias": True, "conv_bias": False}, (2, 5, 3), largest=1e4),
     )
 
     def __init__(
