@@ -97,6 +97,6 @@ main = Study(
     notes="The paper takes 10. A column takes 1 - n exp(-2 sharpness) or more of the one that it means, which is above "
     "three quarters, what the last layer puts right, from 2.1 on for 16 columns and 2.8 for 64; but the adder "
     "multiplies errors of fetched digits by up to 2^bits before that layer comes. Five random programs for each seed, "
-    "60 cycles each; a trace is exact if the place and all cells agree after every cycle. Run once at another seed before the "
-    "claims were written down.",
+    "60 cycles each; a trace is exact if the place and all cells agree after every cycle. Run once at another seed "
+    "before.",
 )
