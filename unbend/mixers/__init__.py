@@ -51,3 +51,9 @@ from unbend.mixers._soft import (
     newton_pinv as newton_pinv,
 )
 from unbend.mixers._softmax_attention import SoftmaxAttention as SoftmaxAttention
+from unbend.mixers._unitary_rnn import (
+    UnitaryRNN as UnitaryRNN,
+    antisymmetric as antisymmetric,
+    average_effect as average_effect,
+    unitary_distance as unitary_distance,
+)
