@@ -53,6 +53,9 @@ class DesignSpace:
         B: A with one bottleneck;  C: B with one group width;  D: C with widths that rise;  E: D with depths that rise
         regnet: w_0, w_a, w_m and depth instead, one bottleneck and one group width
 
+    Shape:
+        a draw: `stages` numbers each of widths, depths, groups and bottlenecks.
+
     Args:
         kind: which of the six.
         stages: how many.
