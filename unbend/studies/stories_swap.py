@@ -47,7 +47,7 @@ def swapped(make: Callable[[int], nn.Module]) -> Transformer:
     """The story model with new mixers; all its other weights are held as they are."""
 
     def new(old: nn.Module) -> nn.Module:
-        return make(old.get_submodule("out").weight.shape[0])
+        return make(old.get_submodule("out").get_parameter("weight").shape[0])
 
     model, _ = swap(story_model().requires_grad_(False), {MultiHeadAttention: new})
     return model
