@@ -129,7 +129,7 @@ class UnitaryRNN(Mixer):
 
     def turn(self, q: Tensor, state: Tensor) -> Tensor:
         """The states (b, t, n) after each of the rotations (b, t, n, n), later ones on the left."""
-        states = list[Tensor]()
+        states: list[Tensor] = []
         for rotation in q.unbind(1):
             state = (rotation @ state[..., None])[..., 0]
             states.append(state)

@@ -124,7 +124,8 @@ class ALRNN(nn.Module):
                 nn.init.uniform_(self.start.weight, -(self.observed**-0.5), self.observed**-0.5)
 
     def forward(self, x: Tensor) -> Tensor:
-        states, z = list[Tensor](), self.begin(x[:, 0])
+        states: list[Tensor] = []
+        z = self.begin(x[:, 0])
         for t, seen in enumerate(x.unbind(1)):
             if t and t % self.forcing == 0:
                 head = torch.lerp(z[:, : self.observed], seen, self.strength)
