@@ -135,8 +135,8 @@ class BasedAttention(FeatureAttention):
 
     Args:
         dim: channels, a multiple of `heads`.
-        heads: how many, with values of c = dim / heads channels.
-        feature_dim: f, the width of queries and keys of a head.
+        heads: how many; the values of each are c = dim / heads wide.
+        feature_dim: f, the channels of a query or key of one head.
         causal: whether a token sees only itself and those before it.
         device: where the parameters lie.
         dtype: their type.
