@@ -45,9 +45,12 @@ def test_longer_windows_end_where_the_text_does() -> None:
 
 def test_shuffling_hurts_what_reads_the_last_value_alone() -> None:
     x = torch.arange(40.0).repeat(50, 1)
-    data = Dataset("line", "regression", (x, x[:, -1:] + 1), (x, x[:, -1:] + 1))
+    y = x[:, -1:] + torch.arange(1.0, 5.0)
+    data = Dataset("line", "regression", (x, y), (x, y))
     made = Repeat(1).fit(*data.train)
-    assert shuffled(made.predict, data)["shuffle_rise"] > 100
+    assert torch.equal(made.predict(x), torch.full((50, 4), 39.0))
+    assert torch.equal(Repeat(2).fit(*data.train).predict(x), torch.tensor([38.0, 39, 38, 39]).expand(50, -1))
+    assert shuffled(made.predict, data)["shuffle_rise"] > 10
 
 
 def test_order_of_the_predictors_in_context() -> None:

@@ -53,7 +53,7 @@ class Repeat:
         return self
 
     def predict(self, x: Any) -> Any:
-        return x[:, -self.period :].repeat(self.horizon // self.period, 1)
+        return x[:, -self.period :].repeat(1, self.horizon // self.period)
 
 
 def forecaster(make: Arm, data: Dataset, width: int) -> nn.Module:
