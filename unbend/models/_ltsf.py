@@ -198,7 +198,7 @@ class NLinear(nn.Module):
     Args:
         lookback: values that go in.
         horizon: values that come out.
-        individual: as for `LTSFLinear`.
+        individual: whether each channel has a map of its own.
         device: where the parameters lie.
         dtype: their type.
 
