@@ -12,7 +12,7 @@ ITEMS = {
     POLYNOMIALS: [f"order {order}, {what}" for order in (10, 20, 50) for what in ("energies", "forces")],
     SCIPY: ["a million distances"],
 }
-BATCH, ATOMS, POINTS = 32, 13, 400
+BATCH, ATOMS, POINTS = 32, 13, 2000
 
 
 def sides(peer: str, item: str, check: bool) -> tuple[Call, Call]:
