@@ -6,6 +6,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from unbend._contract import Example
+from unbend.mixers._base import accumulate
 from unbend.mixers._feature_base import FeatureAttention
 from unbend.mixers._heads_base import Device, Dtype, depth_of, split
 
@@ -59,7 +60,8 @@ class LinearAttention(FeatureAttention):
         self.to_qk = nn.Linear(dim, 2 * dim, bias=False, device=device, dtype=dtype)
 
     def features(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        q, k = (F.elu(split(part, self.heads)) + 1 for part in self.to_qk(x).chunk(2, -1))
+        positive = F.elu(accumulate(self.to_qk(x))) + 1
+        q, k = (split(part, self.heads) for part in positive.chunk(2, -1))
         return q, k
 
     def extra_repr(self) -> str:
