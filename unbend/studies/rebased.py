@@ -99,8 +99,8 @@ main = Study(
     "24, 32 and 40 tokens. The paper trains far longer, and claims the order of the arms with a gap that grows with "
     "the length. Seen before the claims were written, at one seed that is not of the study: after 600 steps all arms "
     "but causal lambdas solve 4 and 8 pairs, after 400 steps none solves 16; so the study asks who has learned "
-    "it by 400. In an earlier look at 8 pairs among 64 tokens after 300 steps ReBased stood at 0.99, Based at 0.90, elu "
-    "+ 1 at 0.24: the claim between these was not made blind. " + SETTINGS,
+    "it by 400. In an earlier look at 8 pairs among 64 tokens after 300 steps ReBased stood at 0.99, Based at 0.90, "
+    "elu + 1 at 0.24: the claim between these was not made blind. " + SETTINGS,
 )
 
 text = Study(
