@@ -1,8 +1,8 @@
 """Causal linear attention against linear-attention-transformer and torch's fused attention to all pairs.
 
 Attention alone, without projections: 4 heads of 32 channels in a batch of 4, forward and backward. The features are
-elu + 1 here and softmax and exp there, as each has them. Theirs goes by single tokens: with its default of 64 to a bucket
-a token does not see those of its own bucket, which is another function (and takes half of our time).
+elu + 1 here and softmax and exp there, as each has them. Theirs goes by single tokens: with its default of 64 to a
+bucket a token does not see those of its own, which is another function, and took half of our time.
 """
 
 from collections.abc import Callable
