@@ -16,7 +16,7 @@ from unbend._errors import ArgumentError
 from unbend.activations._outline_base import SLACK as SLACK, Curve, Line, Outline, answer_type, beside, end
 
 _STEPS = 32  # halvings of a bracket; the error left is of second order, so these reach float64
-_SAMPLES = 34  # points from which a slope is chosen; they decide how tight a line is, never whether it is sound
+_SAMPLES = 66  # points from which a slope is chosen; they decide how tight a line is, never whether it is sound
 
 
 class Lines(NamedTuple):

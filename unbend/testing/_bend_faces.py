@@ -18,7 +18,7 @@ FloatArray = NDArray[np.float64]
 
 _SAMPLES = 257
 _MARKS = 24
-_TIGHT = 0.03
+_TIGHT = 0.02
 
 
 @a_bend.check
@@ -41,7 +41,7 @@ def bounds_enclose(subject: Subject) -> str:
 
 @a_bend.check
 def lines_enclose(subject: Subject) -> str:
-    """No point of an interval leaves its two lines; on short ones they lie within 3 % of its hull."""
+    """No point of an interval leaves its two lines; on short ones they lie within 2 % of its hull."""
     made = the_bend(subject)
     low, high = intervals(made)
     lines = made.relax(low, high)
